@@ -1,0 +1,17 @@
+package inventory
+
+// Product is what the engine needs to know of a catalogue entry to sell it. The
+// catalogue's text lives elsewhere.
+type Product struct {
+	ID    ID
+	SKU   string
+	Price Money
+	// SaleStartsAt and SaleEndsAt bound the sale: [starts, ends). Zero is open.
+	SaleStartsAt, SaleEndsAt Instant
+	// HoldSeconds is how long an unpaid order keeps its units.
+	HoldSeconds int32
+	// Safety is the units that are never sold.
+	Safety int64
+	// Paused and Deleted take the product off sale.
+	Paused, Deleted bool
+}

@@ -1,0 +1,157 @@
+package persistence
+
+import (
+	"context"
+	"errors"
+
+	"holdfast/inventory"
+)
+
+// Errors of a [Store].
+var (
+	// ErrNotFound is returned when there is no such row.
+	ErrNotFound = errors.New("not found")
+	// ErrExists is returned when a unique value (an email address, a SKU, a name
+	// of an API key) is taken.
+	ErrExists = errors.New("already exists")
+	// ErrVersion is returned when a row has another version than the expected one.
+	ErrVersion = errors.New("version conflict")
+	// ErrPositionMoved is returned by Project when the stored position is not the
+	// expected one. Read it again.
+	ErrPositionMoved = errors.New("the projection's position has moved")
+)
+
+// Role says what an account may do.
+type Role string
+
+// The roles, from the least to the most powerful.
+const (
+	RoleCustomer Role = "customer"
+	RoleService  Role = "service"
+	RoleAdmin    Role = "admin"
+)
+
+// User is an account of a person.
+type User struct {
+	ID    inventory.ID
+	Email string
+	Name  string
+	Role  Role
+	// PasswordHash is a PHC string; empty means that no password opens the account.
+	PasswordHash string
+	Disabled     bool
+	CreatedAt    inventory.Instant
+}
+
+// APIKey is a credential of a machine account. Only its hash is stored.
+type APIKey struct {
+	ID   inventory.ID
+	Name string
+	Role Role
+	// Hash is the SHA-256 of the key.
+	Hash      [32]byte
+	CreatedAt inventory.Instant
+}
+
+// CatalogueProduct is a catalogue row.
+type CatalogueProduct struct {
+	inventory.Product
+	Name, Description, Category string
+	// OpeningStock is what the opening receipt brings. A start issues the receipt
+	// when the journal does not have it.
+	OpeningStock int64
+	// Version is the optimistic version of the row, from 1.
+	Version              int64
+	CreatedAt, UpdatedAt inventory.Instant
+}
+
+// Record is one durable event.
+type Record struct {
+	Sequence uint64
+	Event    inventory.Event
+}
+
+// IdempotencyKey says what a key was used for.
+type IdempotencyKey struct {
+	Key, Body inventory.Fingerprint
+	// Kind is OrderPlaced or StockAdjusted; Subject is the order or the product.
+	Kind    inventory.Kind
+	Subject inventory.ID
+	// At is when the record was decided.
+	At inventory.Instant
+}
+
+// OrderFilter selects orders, newest first.
+type OrderFilter struct {
+	// Customer selects one customer's orders; zero selects everyone's.
+	Customer inventory.ID
+	// State selects one state; zero selects all.
+	State inventory.State
+	// Product selects the orders with a line of the product; zero selects all.
+	Product inventory.ID
+	// Before selects IDs below it; zero starts at the newest.
+	Before inventory.ID
+	// Limit is the most orders to return.
+	Limit int
+}
+
+// ProductFilter selects products, ascending by ID.
+type ProductFilter struct {
+	// Category selects one category; empty selects all.
+	Category string
+	// After selects IDs above it; zero starts at the first.
+	After inventory.ID
+	// Limit is the most products to return.
+	Limit int
+}
+
+// Projection is the part of a [Store] that follows the journal.
+type Projection interface {
+	// Position returns where the projection stands; the zero Position before the
+	// first Project.
+	Position(ctx context.Context) (Position, error)
+	// Project applies records, which are the contiguous run (from, to], and moves
+	// the position from from to to, all in one transaction.
+	Project(ctx context.Context, from, to Position, records []Record) error
+}
+
+// Store keeps accounts and catalogue, and the projection of stock and orders.
+type Store interface {
+	Projection
+
+	// EachProduct calls visit for every product, deleted ones included, with its
+	// projected stock (Safety filled in).
+	EachProduct(ctx context.Context, visit func(CatalogueProduct, inventory.Stock) error) error
+	// EachReservedOrder calls visit for every order in state Reserved.
+	EachReservedOrder(ctx context.Context, visit func(inventory.Order) error) error
+	// EachKey calls visit for every idempotency key used at or after since.
+	EachKey(ctx context.Context, since inventory.Instant, visit func(IdempotencyKey) error) error
+
+	// OrderByID, Orders and KeyByFingerprint read the projection.
+	OrderByID(ctx context.Context, id inventory.ID) (inventory.Order, error)
+	Orders(ctx context.Context, filter OrderFilter) ([]inventory.Order, error)
+	KeyByFingerprint(ctx context.Context, key inventory.Fingerprint) (IdempotencyKey, error)
+
+	// CreateProduct inserts a product with Version 1; ErrExists when the SKU is taken.
+	CreateProduct(ctx context.Context, product CatalogueProduct) error
+	// ProductByID returns a product that is not deleted, or ErrNotFound.
+	ProductByID(ctx context.Context, id inventory.ID) (CatalogueProduct, error)
+	// Products lists products that are not deleted.
+	Products(ctx context.Context, filter ProductFilter) ([]CatalogueProduct, error)
+
+	// CreateUsers inserts accounts, all or none; ErrExists when an address is
+	// taken. Addresses are compared in lower case.
+	CreateUsers(ctx context.Context, users []User) error
+	UserByEmail(ctx context.Context, email string) (User, error)
+	UserByID(ctx context.Context, id inventory.ID) (User, error)
+	// SetUserRole changes the role of the account with that address.
+	SetUserRole(ctx context.Context, email string, role Role) error
+
+	// CreateAPIKey inserts a key; ErrExists when the name is taken.
+	CreateAPIKey(ctx context.Context, key APIKey) error
+	APIKeyByHash(ctx context.Context, hash [32]byte) (APIKey, error)
+
+	// Ping returns an error when the store cannot answer.
+	Ping(ctx context.Context) error
+	Close() error
+}
