@@ -1,0 +1,49 @@
+package actors
+
+import (
+	"sync"
+
+	"holdfast/inventory"
+)
+
+// boardCell is the durable stock of one product: the fold of its durable events.
+// The journal's writer is the only one that changes quantities; anyone reads.
+type boardCell struct {
+	mutex sync.Mutex
+	stock inventory.Stock
+}
+
+// apply folds one line of a durable event and returns the stock after it. A
+// broken invariant means that a wrong history is durable already: the panic ends
+// the process (P9).
+func (c *boardCell) apply(event *inventory.Event, line *inventory.Line) inventory.Stock {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if err := c.stock.Evolve(event, line); err != nil {
+		panic(err)
+	}
+	return c.stock
+}
+
+// read returns the durable stock.
+func (c *boardCell) read() inventory.Stock {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return c.stock
+}
+
+// published collects the operations of a durable batch until the journal has
+// raised its durable sequence, so that whoever is answered reads its own writes.
+// Only the journal's writer uses it.
+type published struct{ operations []*operation }
+
+func (p *published) add(op *operation) { p.operations = append(p.operations, op) }
+
+// release answers all operations of the batch, in order.
+func (p *published) release() {
+	for i, op := range p.operations {
+		p.operations[i] = nil
+		op.finish()
+	}
+	p.operations = p.operations[:0]
+}

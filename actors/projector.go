@@ -1,0 +1,186 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"holdfast/inventory"
+	"holdfast/persistence"
+)
+
+// projector follows the journal into SQL. It reads the files, so what waits for
+// SQL takes no memory however long SQL is away. Each transaction takes a run of
+// whole batches and moves the position with them (S1); after any failure the
+// stored position is read again, so an unknown commit is neither repeated nor
+// skipped.
+type projector struct {
+	engine   *Engine
+	sequence atomic.Uint64
+
+	mutex   sync.Mutex
+	changed chan struct{}
+
+	cancel context.CancelFunc
+	ended  chan struct{}
+}
+
+func newProjector(e *Engine) *projector {
+	return &projector{engine: e, changed: make(chan struct{}), ended: make(chan struct{})}
+}
+
+// position returns the sequence up to which SQL has everything.
+func (p *projector) position() uint64 { return p.sequence.Load() }
+
+// start begins to follow the journal after from.
+func (p *projector) start(from persistence.Position) {
+	ctx, cancel := context.WithCancel(context.Background())
+	p.cancel = cancel
+	p.sequence.Store(from.Sequence)
+	go func() {
+		defer close(p.ended)
+		p.run(ctx, from)
+	}()
+}
+
+// stop ends the projector after the transaction in hand.
+func (p *projector) stop() {
+	if p.cancel != nil {
+		p.cancel()
+		<-p.ended
+	}
+}
+
+// wait returns when SQL has everything up to sequence, or ctx ended.
+func (p *projector) wait(ctx context.Context, sequence uint64) error {
+	for {
+		p.mutex.Lock()
+		changed := p.changed
+		p.mutex.Unlock()
+		if p.position() >= sequence {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the projection of sequence %d: %w", sequence, ctx.Err())
+		}
+	}
+}
+
+// run projects until ctx ends. Failures are retried with growing pauses;
+// data that cannot be verified ends the program.
+func (p *projector) run(ctx context.Context, from persistence.Position) {
+	pause := projectionPauseMin
+	for ctx.Err() == nil {
+		err := p.follow(ctx, &from, func() { pause = projectionPauseMin })
+		switch {
+		case ctx.Err() != nil, errors.Is(err, persistence.ErrJournalClosed):
+			return
+		case errors.Is(err, persistence.ErrCorrupt):
+			p.engine.log.Error("the projection stops: data cannot be verified", "error", err)
+			p.engine.failed(err)
+			return
+		}
+		p.engine.log.Warn("the projection failed and will be tried again", "error", err, "pause", pause)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		pause = min(pause*2, projectionPauseMax)
+		if position, err := p.engine.store.Position(ctx); err == nil {
+			from = position
+		}
+	}
+}
+
+// follow projects run after run from the position on until something fails.
+func (p *projector) follow(ctx context.Context, from *persistence.Position, succeeded func()) error {
+	reader, err := p.engine.journal.ReadFrom(*from)
+	if err != nil {
+		return fmt.Errorf("read the journal after %s: %w", *from, err)
+	}
+	defer reader.Close()
+	p.advance(*from)
+	for {
+		records, to, err := nextRun(ctx, reader)
+		if err != nil {
+			return err
+		}
+		if err := p.project(ctx, *from, to, records); err != nil {
+			return err
+		}
+		*from = to
+		succeeded()
+		p.advance(to)
+	}
+}
+
+// nextRun waits for a batch and takes those that are there already with it, up
+// to projectionRecordsMax.
+func nextRun(ctx context.Context, reader persistence.Reader) ([]persistence.Record, persistence.Position, error) {
+	batch, err := reader.Next(ctx)
+	var records []persistence.Record
+	for {
+		if err != nil {
+			return nil, persistence.Position{}, fmt.Errorf("read the journal: %w", err)
+		}
+		if records, err = appendRecords(records, &batch); err != nil {
+			return nil, persistence.Position{}, err
+		}
+		end := batch.End
+		var more bool
+		if len(records) < projectionRecordsMax {
+			batch, more, err = reader.TryNext()
+		}
+		if !more && err == nil {
+			return records, end, nil
+		}
+	}
+}
+
+// appendRecords decodes a batch.
+func appendRecords(records []persistence.Record, batch *persistence.Batch) ([]persistence.Record, error) {
+	for i, data := range batch.Records {
+		event, err := persistence.DecodeEvent(data)
+		if err != nil {
+			return nil, fmt.Errorf("%w: record %d: %w", persistence.ErrCorrupt, batch.First+uint64(i), err)
+		}
+		records = append(records, persistence.Record{Sequence: batch.First + uint64(i), Event: event})
+	}
+	return records, nil
+}
+
+func (p *projector) project(ctx context.Context, from, to persistence.Position, records []persistence.Record) error {
+	ctx, cancel := context.WithTimeout(ctx, projectionTimeout)
+	defer cancel()
+	if err := p.engine.store.Project(ctx, from, to, records); err != nil {
+		return fmt.Errorf("project up to %s: %w", to, err)
+	}
+	return nil
+}
+
+// advance tells everyone that SQL has everything up to the position.
+func (p *projector) advance(to persistence.Position) {
+	p.sequence.Store(to.Sequence)
+	p.mutex.Lock()
+	close(p.changed)
+	p.changed = make(chan struct{})
+	p.mutex.Unlock()
+	for _, a := range p.engine.actors {
+		a.post(stepProjected)
+	}
+	if err := p.engine.journal.Release(to.Sequence); err != nil {
+		p.engine.log.Warn("old journal segments could not be deleted", "error", err)
+	}
+}
+
+// projected forgets what SQL has now.
+func (a *orderActor) projected(op *operation) {
+	op.recycle()
+	a.memory.projectedTo(a.engine.projector.position(), func(key inventory.Fingerprint) { a.engine.keyFilter.add(key) })
+}
