@@ -63,22 +63,18 @@ func ParseID(text string) (ID, error) {
 	if len(text) != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
 		return ID{}, ErrIdentifier
 	}
-	at := 0
-	for i := 0; i < 36; {
-		if text[i] == '-' {
-			i++
-			continue
-		}
-		high, low := hexDigit(text[i]), hexDigit(text[i+1])
+	for i, start := range digitPlaces {
+		high, low := hexDigit(text[start]), hexDigit(text[start+1])
 		if high > 15 || low > 15 {
 			return ID{}, ErrIdentifier
 		}
-		id[at] = high<<4 | low
-		at++
-		i += 2
+		id[i] = high<<4 | low
 	}
 	return id, nil
 }
+
+// digitPlaces is where the two digits of each byte stand in the text.
+var digitPlaces = [16]int{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34}
 
 // hexDigit returns the value of one hexadecimal digit, or 255.
 func hexDigit(c byte) byte {
