@@ -1,0 +1,104 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// process is a server under load, in a process of its own.
+type process struct {
+	command *exec.Cmd
+	address string
+	log     bytes.Buffer
+	exited  chan error
+}
+
+// start runs the command with the environment and waits until path answers 2xx.
+func start(ctx context.Context, address, path string, environment []string, name string, arguments ...string) (*process, error) {
+	p := &process{command: exec.Command(name, arguments...), address: address, exited: make(chan error, 1)}
+	p.command.Env = append(os.Environ(), environment...)
+	p.command.Stdout, p.command.Stderr = &p.log, &p.log
+	p.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := p.command.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	go func() { p.exited <- p.command.Wait() }()
+	return p, p.awaitReady(ctx, path)
+}
+
+// awaitReady asks until the server answers.
+func (p *process) awaitReady(ctx context.Context, path string) error {
+	ctx, cancel := context.WithTimeout(ctx, startMax)
+	defer cancel()
+	for {
+		status, _, err := fasthttp.GetTimeout(nil, "http://"+p.address+path, time.Second)
+		if err == nil && status/100 == 2 {
+			return nil
+		}
+		select {
+		case err := <-p.exited:
+			return fmt.Errorf("the server ended before it was ready: %w\n%s", err, p.log.String())
+		case <-ctx.Done():
+			return fmt.Errorf("the server at %s was not ready within %s\n%s", p.address, startMax, p.log.String())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// startMax bounds the wait for a server to be ready, stopMax that for its end.
+const (
+	startMax = 20 * time.Second
+	stopMax  = 30 * time.Second
+)
+
+// stop ends the process with SIGTERM.
+func (p *process) stop() error {
+	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("stop the server: %w", err)
+	}
+	select {
+	case <-p.exited:
+		return nil
+	case <-time.After(stopMax):
+		_ = p.command.Process.Kill()
+		return fmt.Errorf("the server did not stop within %s", stopMax)
+	}
+}
+
+// cpuSeconds returns the processor time that the process has used so far.
+func (p *process) cpuSeconds() (float64, error) {
+	data, err := os.ReadFile("/proc/" + strconv.Itoa(p.command.Process.Pid) + "/stat")
+	if err != nil {
+		return 0, fmt.Errorf("read the processor time: %w", err)
+	}
+	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
+	if len(fields) < 13 {
+		return 0, errors.New("read the processor time: unknown format")
+	}
+	user, _ := strconv.ParseFloat(fields[11], 64)
+	system, _ := strconv.ParseFloat(fields[12], 64)
+	return (user + system) / clockTicksPerSecond, nil
+}
+
+const clockTicksPerSecond = 100
+
+// freeAddress returns a loopback address that nobody listens on.
+func freeAddress() (string, error) {
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a free port: %w", err)
+	}
+	defer listener.Close()
+	return listener.Addr().String(), nil
+}

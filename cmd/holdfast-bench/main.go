@@ -1,0 +1,53 @@
+// Command holdfast-bench measures a Holdfast binary: see package bench.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"holdfast/bench"
+)
+
+type commands struct {
+	Share   shareCommand   `cmd:"" help:"Measure durable orders over HTTP as a share of a constant fasthttp handler."`
+	Ceiling ceilingCommand `cmd:"" help:"Serve a constant answer: the ceiling that share compares with."`
+}
+
+type shareCommand struct {
+	Holdfast    string        `help:"Path of the holdfast binary." default:"bin/holdfast" type:"existingfile"`
+	Rounds      int           `help:"Interleaved rounds." default:"5"`
+	Duration    time.Duration `help:"Length of one measurement, in whole seconds." default:"10s"`
+	Connections int           `help:"Connections that send at once." default:"256"`
+	Customers   int           `help:"Customers that order in turn." default:"20000"`
+}
+
+// Run measures and prints the table.
+func (c *shareCommand) Run(ctx context.Context) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	_, err = bench.Share{Holdfast: c.Holdfast, Self: self, Rounds: c.Rounds, Duration: c.Duration,
+		Connections: c.Connections, Customers: c.Customers, Out: os.Stdout}.Run(ctx)
+	return err
+}
+
+type ceilingCommand struct {
+	Listen string `help:"Address to listen on." default:"127.0.0.1:8099"`
+}
+
+// Run serves until the process is ended.
+func (c *ceilingCommand) Run() error { return bench.ServeCeiling(c.Listen) }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	parsed := kong.Parse(&commands{}, kong.Name("holdfast-bench"),
+		kong.Description("Load and measure a Holdfast server."), kong.BindTo(ctx, (*context.Context)(nil)))
+	parsed.FatalIfErrorf(parsed.Run())
+}

@@ -1,0 +1,33 @@
+package identifier
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"holdfast/inventory"
+)
+
+func TestNewCarriesShardAndOrder(t *testing.T) {
+	at := 1_764_000_000_000 * inventory.Millisecond
+	for shard := range uint16(inventory.ShardCount) {
+		id := New(at, shard)
+		require.Equal(t, shard, id.Shard())
+		require.Equal(t, byte(0x70), id[6]&0xf0)
+		require.Equal(t, byte(0x80), id[8]&0xc0)
+	}
+	earlier, later := New(at, 4095), New(at+inventory.Millisecond, 0)
+	require.Less(t, earlier.String(), later.String())
+}
+
+func TestFreshIdentifiersDiffer(t *testing.T) {
+	seen := make(map[inventory.ID]bool)
+	shards := make(map[uint16]bool)
+	for range 10_000 {
+		id := Unsharded(0)
+		require.False(t, seen[id])
+		seen[id] = true
+		shards[id.Shard()] = true
+	}
+	require.Greater(t, len(shards), inventory.ShardCount/2)
+}

@@ -1,0 +1,119 @@
+// Package password keeps passwords: which ones are accepted, how they are
+// hashed, and how many are hashed at a time.
+//
+// A hash is argon2id in the PHC string form
+//
+//	$argon2id$v=19$m=19456,t=2,p=1$<salt>$<key>
+//
+// with unpadded base64. The parameters travel with each hash, so they can be
+// raised later; on verification they are capped, so that a hash from elsewhere
+// cannot make the program allocate or compute without bound.
+//
+// Hashing is made to be expensive: about 19 MiB and tens of milliseconds. The
+// [Hasher] therefore runs at most one per processor, and lets only a bounded
+// number wait for a bounded time; further ones get [ErrBusy].
+package password
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/crypto/argon2"
+)
+
+// Parameters of new hashes: the minimum that OWASP recommends.
+const (
+	memoryKiB   = 19_456
+	passes      = 2
+	parallelism = 1
+	saltBytes   = 16
+	keyBytes    = 32
+)
+
+// Caps on what a stored hash may ask for.
+const (
+	memoryKiBMax   = 256 << 10
+	passesMax      = 10
+	parallelismMax = 4
+	saltBytesMin   = 8
+	saltBytesMax   = 64
+	keyBytesMin    = 16
+	keyBytesMax    = 64
+	phcBytesMax    = 256
+)
+
+// ErrHash is wrapped when a stored hash cannot be used.
+var ErrHash = errors.New("not a usable argon2id hash")
+
+// parameters is a parsed PHC string.
+type parameters struct {
+	memory, time uint32
+	threads      uint8
+	salt, key    []byte
+}
+
+// hash returns the PHC string of password with a fresh salt.
+func hash(password string) string {
+	salt := make([]byte, saltBytes)
+	_, _ = rand.Read(salt) // never fails: crypto/rand ends the process instead
+	key := argon2.IDKey([]byte(password), salt, passes, memoryKiB, parallelism, keyBytes)
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, memoryKiB, passes, parallelism,
+		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(key))
+}
+
+// verify reports whether password has the hash phc.
+func verify(password, phc string) (bool, error) {
+	p, err := parse(phc)
+	if err != nil {
+		return false, err
+	}
+	key := argon2.IDKey([]byte(password), p.salt, p.time, p.memory, p.threads, uint32(len(p.key)))
+	return subtle.ConstantTimeCompare(key, p.key) == 1, nil
+}
+
+// parse reads a PHC string and checks it against the caps.
+func parse(phc string) (parameters, error) {
+	var p parameters
+	parts := strings.Split(phc, "$")
+	if len(phc) > phcBytesMax || len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" ||
+		parts[2] != "v="+strconv.Itoa(argon2.Version) {
+		return p, fmt.Errorf("%w: wrong form", ErrHash)
+	}
+	costs := strings.Split(parts[3], ",")
+	if len(costs) != 3 {
+		return p, fmt.Errorf("%w: wrong parameters", ErrHash)
+	}
+	memory, errMemory := cost(costs[0], "m=", 8, memoryKiBMax)
+	time, errTime := cost(costs[1], "t=", 1, passesMax)
+	threads, errThreads := cost(costs[2], "p=", 1, parallelismMax)
+	salt, errSalt := part(parts[4], saltBytesMin, saltBytesMax)
+	key, errKey := part(parts[5], keyBytesMin, keyBytesMax)
+	if err := errors.Join(errMemory, errTime, errThreads, errSalt, errKey); err != nil {
+		return p, err
+	}
+	return parameters{memory: memory, time: time, threads: uint8(threads), salt: salt, key: key}, nil
+}
+
+// cost reads one parameter between least and most.
+func cost(text, name string, least, most uint64) (uint32, error) {
+	digits, found := strings.CutPrefix(text, name)
+	value, err := strconv.ParseUint(digits, 10, 32)
+	if !found || err != nil || value < least || value > most {
+		return 0, fmt.Errorf("%w: parameter %s is missing or beyond its bounds", ErrHash, name)
+	}
+	return uint32(value), nil
+}
+
+// part reads the salt or the key.
+func part(text string, least, most int) ([]byte, error) {
+	data, err := base64.RawStdEncoding.Strict().DecodeString(text)
+	if err != nil || len(data) < least || len(data) > most {
+		return nil, fmt.Errorf("%w: salt or key is malformed", ErrHash)
+	}
+	return data, nil
+}

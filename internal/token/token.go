@@ -1,0 +1,51 @@
+// Package token proves who a caller is: access tokens, API keys, and the cache
+// in front of both.
+//
+// # Access tokens
+//
+// An access token is a JWT signed with HMAC-SHA-256 under one random key of at
+// least 256 bits. Clients of a flash sale come with very many different tokens,
+// each seen for the first time once, and verifying an EdDSA signature costs ten
+// times as much; nobody but this program verifies the tokens, so a shared secret
+// loses nothing.
+//
+// # API keys
+//
+// An API key is "hfk_" and 32 random bytes in base64url. Only its SHA-256 is
+// stored, so a stolen database opens nothing. A fast hash is enough: 256 random
+// bits cannot be guessed.
+//
+// # Invariants
+//
+//	T1  A token is accepted only with algorithm HS256, type at+jwt, our issuer and
+//	    audience, and with sub, role, iat, exp and jti present.
+//	T2  Every refusal wraps [ErrInvalid]. Its reason is for our logs and tests; who
+//	    sent the credential learns nothing but that it was refused.
+//	T3  A cached credential is checked against its end at every look-up.
+package token
+
+import (
+	"errors"
+
+	"holdfast/inventory"
+	"holdfast/persistence"
+)
+
+// ErrInvalid is wrapped by every refusal of a credential.
+var ErrInvalid = errors.New("the credential is not valid")
+
+// Principal is a caller whose credential was verified.
+type Principal struct {
+	// ID is the account, or the API key of a machine account.
+	ID   inventory.ID
+	Role persistence.Role
+}
+
+// KnownRole reports whether role is one that may be granted.
+func KnownRole(role persistence.Role) bool {
+	switch role {
+	case persistence.RoleCustomer, persistence.RoleService, persistence.RoleAdmin:
+		return true
+	}
+	return false
+}
