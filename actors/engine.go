@@ -61,6 +61,11 @@ type Engine struct {
 	lookups   chan struct{}
 	lookupsWG sync.WaitGroup
 
+	// quarantined counts the actors that panicked, refused the refusals because of
+	// a bound.
+	quarantined atomic.Int64
+	refused     atomic.Uint64
+
 	inFlight  atomic.Int64
 	stopping  atomic.Bool
 	drained   chan struct{}
@@ -152,6 +157,7 @@ func (e *Engine) Published(uint64) { e.published.release() }
 func (e *Engine) enter() inventory.Refusal {
 	if e.inFlight.Add(1) > e.inFlightMax {
 		e.leave()
+		e.refused.Add(1)
 		return refusedOverloaded
 	}
 	if e.stopping.Load() {

@@ -168,13 +168,17 @@ func refusalOfAppend(err error) inventory.Refusal {
 // failed answers the operation and puts the shard in quarantine.
 func (a *orderActor) failed(op *operation, cause any) {
 	a.quarantined = true
+	a.engine.quarantined.Add(1)
 	slog.Error("an order actor panicked and is in quarantine until the next start",
 		"actor", a.pid.ID, "cause", cause, "stack", string(debug.Stack()))
 	op.refuse(inventory.Refusal{Code: inventory.CodeUnknownOutcome, Detail: "The engine failed at this request."})
 }
 
 // refuse answers new work that the mailbox has no room for.
-func (a *orderActor) refuse(op *operation) { op.refuse(refusedOverloaded) }
+func (a *orderActor) refuse(op *operation) {
+	a.engine.refused.Add(1)
+	op.refuse(refusedOverloaded)
+}
 
 var refusedOverloaded = inventory.Refusal{Code: inventory.CodeOverloaded,
 	Detail: "Too many requests are in flight. Nothing was changed; try again later."}

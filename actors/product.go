@@ -99,6 +99,7 @@ func (p *productActor) tell(e *Engine, kind inventory.Kind, from inventory.State
 // failed puts the product in quarantine and hands the operation back.
 func (p *productActor) failed(op *operation, cause any) {
 	p.quarantined = true
+	op.engine.quarantined.Add(1)
 	slog.Error("a product actor panicked and is in quarantine until the next start",
 		"product", p.rules.Load().ID.String(), "cause", cause, "stack", string(debug.Stack()))
 	switch op.step {

@@ -2,12 +2,14 @@ package actors
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"holdfast/inventory"
 )
 
 // shelf finds product actors by ID. It is split so that readers do not meet.
 type shelf struct {
+	count atomic.Int64
 	parts [64]struct {
 		mutex    sync.RWMutex
 		products map[inventory.ID]*productActor
@@ -36,6 +38,7 @@ func (s *shelf) put(id inventory.ID, product *productActor) {
 	part.mutex.Lock()
 	defer part.mutex.Unlock()
 	part.products[id] = product
+	s.count.Add(1)
 }
 
 // each calls visit for every product, until it returns false.

@@ -1,0 +1,31 @@
+package actors
+
+// Statistics is a reading of the engine's figures.
+type Statistics struct {
+	// InFlight is the operations that wait for an answer, InFlightMax their bound.
+	InFlight, InFlightMax int64
+	// Waiting is the messages in the mailboxes of the order actors.
+	Waiting int64
+	// Products is the number of products, Quarantined the actors that panicked.
+	Products, Quarantined int64
+	// Projected is the last sequence that SQL has, Backlog the durable records that
+	// it does not have yet, BacklogMax their bound.
+	Projected, Backlog, BacklogMax uint64
+	// Refused counts refusals before any effect because of a bound.
+	Refused uint64
+}
+
+// Statistics returns the figures of now. It takes no lock that an order needs.
+func (e *Engine) Statistics() Statistics {
+	projected := e.projector.position()
+	s := Statistics{
+		InFlight: e.inFlight.Load(), InFlightMax: e.inFlightMax,
+		Products: e.shelf.count.Load(), Quarantined: e.quarantined.Load(),
+		Projected: projected, Backlog: e.journal.DurableSequence() - projected, BacklogMax: e.backlogRecordsMax,
+		Refused: e.refused.Load(),
+	}
+	for _, a := range e.actors {
+		s.Waiting += int64(a.waiting.Load())
+	}
+	return s
+}
