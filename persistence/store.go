@@ -105,6 +105,20 @@ type ProductFilter struct {
 	Limit int
 }
 
+// MovementFilter selects movements of one product, newest first.
+type MovementFilter struct {
+	Product inventory.ID
+	// Before selects stock versions below it; zero starts at the newest.
+	Before uint64
+	// Limit is the most movements to return.
+	Limit int
+}
+
+// Ledger reads the movements that the projection wrote. Every [Store] is one.
+type Ledger interface {
+	Movements(ctx context.Context, filter MovementFilter) ([]Movement, error)
+}
+
 // Projection is the part of a [Store] that follows the journal.
 type Projection interface {
 	// Position returns where the projection stands; the zero Position before the

@@ -1,0 +1,122 @@
+package persistencetest
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"holdfast/inventory"
+	"holdfast/persistence"
+)
+
+func newProduct(n int) persistence.CatalogueProduct {
+	return persistence.CatalogueProduct{
+		Product: inventory.Product{ID: newID(n), SKU: fmt.Sprintf("SKU-%d", n), HoldSeconds: inventory.HoldSecondsDefault,
+			Price: inventory.Money{Minor: int64(100 + n), Currency: inventory.Currency{'E', 'U', 'R'}}},
+		Name: fmt.Sprintf("Product %d", n), Description: "It's a \"thing\";\n-- ünïcode", Category: fmt.Sprintf("category %d", n%3),
+		Version: 1, CreatedAt: epoch, UpdatedAt: epoch.Add(1),
+	}
+}
+
+func testProducts(t *testing.T, opener Opener) {
+	store, ctx := open(t, opener), t.Context()
+	plain, full, deleted := newProduct(1), newProduct(2), newProduct(3)
+	full.SaleStartsAt, full.SaleEndsAt, full.HoldSeconds = epoch, math.MaxInt64, inventory.HoldSecondsMax
+	full.Safety, full.Paused, full.OpeningStock = inventory.StockQuantityMax, true, inventory.StockQuantityMax
+	full.Price.Minor = inventory.PriceMinorMax
+	deleted.Deleted = true
+	created := plain
+	created.Version = 99
+	require.NoError(t, store.CreateProduct(ctx, created), "the first version is 1, whatever is asked for")
+	require.NoError(t, store.CreateProduct(ctx, full))
+	require.NoError(t, store.CreateProduct(ctx, deleted))
+
+	for _, want := range []persistence.CatalogueProduct{plain, full} {
+		found, err := store.ProductByID(ctx, want.ID)
+		require.NoError(t, err)
+		require.Equal(t, want, found)
+	}
+	_, err := store.ProductByID(ctx, deleted.ID)
+	require.ErrorIs(t, err, persistence.ErrNotFound)
+
+	taken := newProduct(4)
+	taken.SKU = plain.SKU
+	require.ErrorIs(t, store.CreateProduct(ctx, taken), persistence.ErrExists)
+	taken.SKU = deleted.SKU
+	require.ErrorIs(t, store.CreateProduct(ctx, taken), persistence.ErrExists, "a deleted product keeps its SKU")
+	_, err = store.ProductByID(ctx, taken.ID)
+	require.ErrorIs(t, err, persistence.ErrNotFound)
+	products, err := store.Products(ctx, persistence.ProductFilter{Limit: 10})
+	require.NoError(t, err)
+	require.Equal(t, []persistence.CatalogueProduct{plain, full}, products)
+}
+
+// testProductsPaging reads every page size and category to the end.
+func testProductsPaging(t *testing.T, opener Opener) {
+	store, ctx := open(t, opener), t.Context()
+	const many = 40
+	var all []persistence.CatalogueProduct
+	for n := range many {
+		product := newProduct((n*17)%many + 1)
+		product.Deleted = n%7 == 0
+		require.NoError(t, store.CreateProduct(ctx, product))
+		all = append(all, product)
+	}
+	for _, category := range []string{"", "category 0", "category 1", "category 2", "nothing"} {
+		want := make(map[inventory.ID]persistence.CatalogueProduct)
+		for _, product := range all {
+			if !product.Deleted && (category == "" || product.Category == category) {
+				want[product.ID] = product
+			}
+		}
+		for limit := 1; limit <= many+1; limit += 3 {
+			found := pagesOfProducts(t, store, category, limit)
+			require.Len(t, found, len(want))
+			for i, product := range found {
+				require.Equal(t, want[product.ID], product)
+				require.True(t, i == 0 || found[i-1].ID.String() < product.ID.String(), "not ascending")
+			}
+		}
+	}
+	none, err := store.Products(ctx, persistence.ProductFilter{})
+	require.NoError(t, err)
+	require.Empty(t, none)
+}
+
+func pagesOfProducts(t *testing.T, store persistence.Store, category string, limit int) (all []persistence.CatalogueProduct) {
+	filter := persistence.ProductFilter{Category: category, Limit: limit}
+	for {
+		page, err := store.Products(t.Context(), filter)
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(page), limit)
+		all = append(all, page...)
+		if len(page) < limit {
+			return all
+		}
+		filter.After = page[len(page)-1].ID
+	}
+}
+
+// testEachProduct visits products with and without stock, deleted ones too.
+func testEachProduct(t *testing.T, opener Opener) {
+	store, ctx := open(t, opener), t.Context()
+	moved, unmoved, deleted := newProduct(1), newProduct(2), newProduct(3)
+	moved.Safety, unmoved.Safety, deleted.Deleted = 3, 4, true
+	for _, product := range []persistence.CatalogueProduct{moved, unmoved, deleted} {
+		require.NoError(t, store.CreateProduct(ctx, product))
+	}
+	receipt := persistence.Record{Sequence: 1, Event: inventory.Event{Kind: inventory.StockAdjusted, At: epoch,
+		Lines: []inventory.Line{{ProductID: moved.ID, Quantity: 10}}}}
+	require.NoError(t, store.Project(ctx, persistence.Position{}, positionAt(1), []persistence.Record{receipt}))
+
+	visited := make(map[inventory.ID]inventory.Stock)
+	require.NoError(t, store.EachProduct(ctx, func(product persistence.CatalogueProduct, stock inventory.Stock) error {
+		visited[product.ID] = stock
+		require.Equal(t, product.ID == deleted.ID, product.Deleted)
+		return nil
+	}))
+	require.Equal(t, map[inventory.ID]inventory.Stock{
+		moved.ID: {OnHand: 10, Safety: 3, Version: 1}, unmoved.ID: {Safety: 4}, deleted.ID: {}}, visited)
+}

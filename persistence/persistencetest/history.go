@@ -1,0 +1,193 @@
+package persistencetest
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/stretchr/testify/require"
+
+	"holdfast/inventory"
+	"holdfast/persistence"
+)
+
+// History is a random legal history of one journal. Two histories of the same
+// seed and size are the same.
+type History struct {
+	Products []persistence.CatalogueProduct
+	Records  []persistence.Record
+
+	random    *rand.Rand
+	model     *Model
+	at        inventory.Instant
+	customers []inventory.ID
+	keys      []inventory.Fingerprint
+}
+
+// NewHistory makes products and a history that has no records yet.
+func NewHistory(seed uint64, products int) *History {
+	h := &History{random: rand.New(rand.NewPCG(seed, seed)), at: epoch}
+	for n := range products {
+		product := newProduct(n + 1)
+		product.Safety = int64(n % 3)
+		product.Deleted = n == 1
+		h.Products = append(h.Products, product)
+	}
+	for range 5 {
+		h.customers = append(h.customers, h.id())
+	}
+	h.model = NewModel(h.Products)
+	return h
+}
+
+// CreateProducts puts the products into a Store.
+func (h *History) CreateProducts(t require.TestingT, store persistence.Store) {
+	for _, product := range h.Products {
+		require.NoError(t, store.CreateProduct(background, product))
+	}
+}
+
+// positionAt returns the position of a history after a record.
+func positionAt(sequence uint64) persistence.Position {
+	if sequence == 0 {
+		return persistence.Position{}
+	}
+	position := persistence.Position{Journal: inventory.ID{0xA5, 15: 1}, Epoch: uint32(1 + sequence/100), Sequence: sequence}
+	binary.LittleEndian.PutUint64(position.Hash[:], sequence*0x9e3779b97f4a7c15)
+	return position
+}
+
+// Run returns the records after from up to to, with both positions.
+func (h *History) Run(from, to uint64) (persistence.Position, persistence.Position, []persistence.Record) {
+	return positionAt(from), positionAt(to), h.Records[from:to]
+}
+
+// Grow adds records until there are n.
+func (h *History) Grow(n int) {
+	for len(h.Records) < n {
+		h.at += inventory.Instant(h.random.Int64N(int64(inventory.Millisecond)))
+		event, ok := h.event()
+		if !ok {
+			continue
+		}
+		// As it comes out of the journal: without what a record does not carry.
+		decoded, err := persistence.DecodeEvent(persistence.AppendEvent(nil, &event))
+		if err != nil {
+			panic(err)
+		}
+		record := persistence.Record{Sequence: uint64(len(h.Records) + 1), Event: decoded}
+		h.Records = append(h.Records, record)
+		h.model.Apply(&record)
+	}
+}
+
+// event proposes what happens next; ok is false when it is not possible now.
+func (h *History) event() (event inventory.Event, ok bool) {
+	switch h.random.IntN(10) {
+	case 0, 1:
+		return h.adjust()
+	case 2, 3, 4, 5:
+		return h.place()
+	case 6:
+		return h.follow(inventory.OrderConfirmed, inventory.Reserved)
+	case 7:
+		return h.follow(inventory.OrderExpired, inventory.Reserved)
+	case 8:
+		return h.follow(inventory.OrderCancelled, inventory.Reserved)
+	default:
+		return h.follow(inventory.OrderCancelled, inventory.Confirmed)
+	}
+}
+
+func (h *History) adjust() (inventory.Event, bool) {
+	product := &h.Products[h.random.IntN(len(h.Products))]
+	quantity := h.random.Int64N(25) - 5
+	stock := h.model.stocks[product.ID]
+	if quantity == 0 || stock.OnHand+quantity < stock.Reserved+stock.Committed {
+		return inventory.Event{}, false
+	}
+	key, body := h.key()
+	return inventory.Event{Kind: inventory.StockAdjusted, At: h.at, By: h.customers[0], Reason: "count", Note: "nöte; --",
+		Key: key, Body: body, Lines: []inventory.Line{{ProductID: product.ID, Quantity: quantity}}}, true
+}
+
+func (h *History) place() (inventory.Event, bool) {
+	customer := h.customers[h.random.IntN(len(h.customers))]
+	key, body := h.key()
+	event := inventory.Event{Kind: inventory.OrderPlaced, At: h.at, By: customer, Customer: customer, Order: h.id(),
+		ExpiresAt: h.at.Add(600 * inventory.Second), Currency: inventory.Currency{'E', 'U', 'R'}, Key: key, Body: body}
+	for i := range h.Products {
+		product := &h.Products[i]
+		stock := h.model.stocks[product.ID]
+		free := stock.OnHand - stock.Reserved - stock.Committed
+		if free == 0 || h.random.IntN(len(h.Products)) >= 2 {
+			continue
+		}
+		event.Lines = append(event.Lines, inventory.Line{ProductID: product.ID, Quantity: 1 + h.random.Int64N(min(free, 3)),
+			Price: product.Price.Minor, SKU: product.SKU})
+	}
+	return event, len(event.Lines) > 0
+}
+
+// follow continues an order that is in state from.
+func (h *History) follow(kind inventory.Kind, from inventory.State) (inventory.Event, bool) {
+	var candidates []*inventory.Order
+	for _, order := range h.model.placed {
+		if order.State == from {
+			candidates = append(candidates, order)
+		}
+	}
+	if len(candidates) == 0 {
+		return inventory.Event{}, false
+	}
+	// Half of the time the newest, so that orders end in the run they began in.
+	order := candidates[len(candidates)-1]
+	if h.random.IntN(2) == 0 {
+		order = candidates[h.random.IntN(len(candidates))]
+	}
+	return order.FollowUp(kind, h.at, order.Customer), true
+}
+
+// key returns a new key most of the time, else none, else one that was used.
+func (h *History) key() (key, body inventory.Fingerprint) {
+	choice := h.random.IntN(10)
+	switch {
+	case choice == 0:
+		return key, body
+	case choice == 1 && len(h.keys) > 0:
+		key = h.keys[h.random.IntN(len(h.keys))]
+	default:
+		key = h.fingerprint()
+		h.keys = append(h.keys, key)
+	}
+	return key, h.fingerprint()
+}
+
+func (h *History) fingerprint() (f inventory.Fingerprint) {
+	binary.LittleEndian.PutUint64(f[:8], h.random.Uint64())
+	binary.LittleEndian.PutUint64(f[8:], h.random.Uint64())
+	return f
+}
+
+func (h *History) id() inventory.ID {
+	return inventory.NewID(h.at, uint16(h.random.Uint32()), uint16(h.random.Uint32()), h.random.Uint64())
+}
+
+// Model returns the naive fold of the first n records.
+func (h *History) Model(n uint64) *Model {
+	model := NewModel(h.Products)
+	for i := range h.Records[:n] {
+		model.Apply(&h.Records[i])
+	}
+	return model
+}
+
+// newestFirst returns the orders of a model as lists have them.
+func (m *Model) newestFirst() []inventory.Order {
+	orders := make([]inventory.Order, 0, len(m.placed))
+	for _, order := range m.placed {
+		orders = append(orders, *order)
+	}
+	slices.SortFunc(orders, func(a, b inventory.Order) int { return compareIDs(b.ID, a.ID) })
+	return orders
+}

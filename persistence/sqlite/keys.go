@@ -1,0 +1,43 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+
+	"holdfast/inventory"
+	"holdfast/persistence"
+)
+
+const (
+	keyColumns    = "key, body, kind, subject_id, at"
+	selectKey     = "SELECT " + keyColumns + " FROM idempotency_keys WHERE key = ?"
+	selectEachKey = "SELECT " + keyColumns + " FROM idempotency_keys WHERE at >= ?"
+)
+
+// KeyByFingerprint returns what a key was last used for.
+func (s *Store) KeyByFingerprint(ctx context.Context, fingerprint inventory.Fingerprint) (key persistence.IdempotencyKey, err error) {
+	err = s.one(ctx, func(row scanner) error { return scanKey(row, &key) }, selectKey, fingerprint[:])
+	if err != nil {
+		return persistence.IdempotencyKey{}, fmt.Errorf("read an idempotency key: %w", err)
+	}
+	return key, nil
+}
+
+// EachKey visits every key used at or after since.
+func (s *Store) EachKey(ctx context.Context, since inventory.Instant, visit func(persistence.IdempotencyKey) error) error {
+	err := s.each(ctx, func(row scanner) error {
+		var key persistence.IdempotencyKey
+		if err := scanKey(row, &key); err != nil {
+			return err
+		}
+		return visit(key)
+	}, selectEachKey, int64(since))
+	if err != nil {
+		return fmt.Errorf("visit the idempotency keys: %w", err)
+	}
+	return nil
+}
+
+func scanKey(row scanner, key *persistence.IdempotencyKey) error {
+	return row.Scan(fixed{key.Key[:]}, fixed{key.Body[:]}, &key.Kind, fixed{key.Subject[:]}, &key.At)
+}

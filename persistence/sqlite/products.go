@@ -1,0 +1,98 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"holdfast/inventory"
+	"holdfast/persistence"
+)
+
+const productColumns = `p.id, p.sku, p.name, p.description, p.category, p.price_minor, p.currency,
+	p.sale_starts_at, p.sale_ends_at, p.hold_seconds, p.safety, p.paused, p.deleted,
+	p.opening_stock, p.version, p.created_at, p.updated_at`
+
+// The queries of products. A category is selected with an index that has no
+// deleted products.
+const (
+	insertProduct = `INSERT INTO products (id, sku, name, description, category, price_minor, currency,
+		sale_starts_at, sale_ends_at, hold_seconds, safety, paused, deleted, opening_stock, version, created_at, updated_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	selectProduct            = "SELECT " + productColumns + " FROM products p WHERE p.id = ? AND p.deleted = 0"
+	selectProducts           = "SELECT " + productColumns + " FROM products p WHERE p.id > ? AND p.deleted = 0 ORDER BY p.id LIMIT ?"
+	selectProductsOfCategory = "SELECT " + productColumns + ` FROM products p
+		WHERE p.category = ? AND p.id > ? AND p.deleted = 0 ORDER BY p.id LIMIT ?`
+	selectEachProduct = "SELECT " + productColumns + `,
+		coalesce(s.on_hand, 0), coalesce(s.reserved, 0), coalesce(s.committed, 0), coalesce(s.version, 0)
+		FROM products p LEFT JOIN stock s ON s.product_id = p.id`
+)
+
+// CreateProduct inserts a product with Version 1.
+func (s *Store) CreateProduct(ctx context.Context, product persistence.CatalogueProduct) error {
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		const version = 1
+		_, err := tx.ExecContext(ctx, insertProduct,
+			product.ID[:], product.SKU, product.Name, product.Description, product.Category,
+			product.Price.Minor, product.Price.Currency.String(), int64(product.SaleStartsAt), int64(product.SaleEndsAt),
+			product.HoldSeconds, product.Safety, product.Paused, product.Deleted,
+			product.OpeningStock, version, int64(product.CreatedAt), int64(product.UpdatedAt))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("create product %s: %w", product.ID, err)
+	}
+	return nil
+}
+
+// ProductByID returns a product that is not deleted.
+func (s *Store) ProductByID(ctx context.Context, id inventory.ID) (product persistence.CatalogueProduct, err error) {
+	err = s.one(ctx, func(row scanner) error { return scanProduct(row, &product) }, selectProduct, id[:])
+	if err != nil {
+		return persistence.CatalogueProduct{}, fmt.Errorf("read product %s: %w", id, err)
+	}
+	return product, nil
+}
+
+// Products lists products that are not deleted.
+func (s *Store) Products(ctx context.Context, filter persistence.ProductFilter) ([]persistence.CatalogueProduct, error) {
+	text, arguments := selectProducts, []any{filter.After[:], max(filter.Limit, 0)}
+	if filter.Category != "" {
+		text, arguments = selectProductsOfCategory, []any{filter.Category, filter.After[:], max(filter.Limit, 0)}
+	}
+	var products []persistence.CatalogueProduct
+	err := s.each(ctx, func(row scanner) error {
+		products = append(products, persistence.CatalogueProduct{})
+		return scanProduct(row, &products[len(products)-1])
+	}, text, arguments...)
+	if err != nil {
+		return nil, fmt.Errorf("list products: %w", err)
+	}
+	return products, nil
+}
+
+// EachProduct visits every product with its stock, one at a time.
+func (s *Store) EachProduct(ctx context.Context, visit func(persistence.CatalogueProduct, inventory.Stock) error) error {
+	err := s.each(ctx, func(row scanner) error {
+		var product persistence.CatalogueProduct
+		var stock inventory.Stock
+		if err := scanProduct(row, &product, &stock.OnHand, &stock.Reserved, &stock.Committed, &stock.Version); err != nil {
+			return err
+		}
+		stock.Safety = product.Safety
+		return visit(product, stock)
+	}, selectEachProduct)
+	if err != nil {
+		return fmt.Errorf("visit the products: %w", err)
+	}
+	return nil
+}
+
+// scanProduct reads productColumns and what follows them.
+func scanProduct(row scanner, product *persistence.CatalogueProduct, more ...any) error {
+	return row.Scan(append([]any{
+		fixed{product.ID[:]}, &product.SKU, &product.Name, &product.Description, &product.Category,
+		&product.Price.Minor, fixed{product.Price.Currency[:]}, &product.SaleStartsAt, &product.SaleEndsAt,
+		&product.HoldSeconds, &product.Safety, &product.Paused, &product.Deleted,
+		&product.OpeningStock, &product.Version, &product.CreatedAt, &product.UpdatedAt}, more...)...)
+}

@@ -1,0 +1,185 @@
+package sqlite
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"holdfast/inventory"
+	"holdfast/persistence"
+	"holdfast/persistence/persistencetest"
+)
+
+func openNew(t *testing.T) (*Store, string) {
+	path := filepath.Join(t.TempDir(), "a folder?with#odd%20 names", "holdfast.db")
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+	store, err := Open(t.Context(), path)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	return store, path
+}
+
+// Addresses and hashes are nobody else's to read, in the side files as well.
+func TestFilesArePrivate(t *testing.T) {
+	store, path := openNew(t)
+	require.NoError(t, store.CreateProduct(t.Context(), persistence.CatalogueProduct{Product: inventory.Product{
+		ID: inventory.ID{1}, SKU: "A", Price: inventory.Money{Currency: inventory.Currency{'E', 'U', 'R'}}, HoldSeconds: 1}}))
+	entries, err := os.ReadDir(filepath.Dir(path))
+	require.NoError(t, err)
+	require.Len(t, entries, 3, "the file, its log and the log's index")
+	for _, entry := range entries {
+		info, err := entry.Info()
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(fileMode), info.Mode(), entry.Name())
+	}
+	require.NoError(t, store.Close())
+	entries, err = os.ReadDir(filepath.Dir(path))
+	require.NoError(t, err)
+	require.Len(t, entries, 1, "Close leaves one file, which can be copied")
+}
+
+// The settings that durability and integrity rest on hold on every connection.
+func TestSettings(t *testing.T) {
+	store, _ := openNew(t)
+	for setting, want := range map[string]string{
+		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000"} {
+		var got string
+		require.NoError(t, store.writer.QueryRowContext(t.Context(), "PRAGMA "+setting).Scan(&got))
+		require.Equal(t, want, got, setting)
+		require.NoError(t, store.readers.QueryRowContext(t.Context(), "PRAGMA "+setting).Scan(&got))
+		require.Equal(t, want, got, setting)
+	}
+	_, err := store.readers.ExecContext(t.Context(), "DELETE FROM projection")
+	require.Error(t, err, "readers do not write")
+	require.Equal(t, 1, store.writer.Stats().MaxOpenConnections)
+}
+
+func TestOpenRefuses(t *testing.T) {
+	t.Run("a folder that is missing", func(t *testing.T) {
+		_, err := Open(t.Context(), filepath.Join(t.TempDir(), "missing", "holdfast.db"))
+		require.ErrorIs(t, err, os.ErrNotExist)
+	})
+	t.Run("a file that is no database", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "holdfast.db")
+		require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("not a database\n", 1000)), fileMode))
+		_, err := Open(t.Context(), path)
+		require.ErrorIs(t, err, persistence.ErrCorrupt)
+	})
+	t.Run("the schema of a newer program", func(t *testing.T) {
+		store, path := openNew(t)
+		_, err := store.writer.ExecContext(t.Context(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)")
+		require.NoError(t, err)
+		require.NoError(t, store.Close())
+		_, err = Open(t.Context(), path)
+		require.ErrorContains(t, err, "use the newer program")
+	})
+}
+
+func TestClosed(t *testing.T) {
+	store, _ := openNew(t)
+	require.NoError(t, store.Ping(t.Context()))
+	require.NoError(t, store.Close())
+	require.NoError(t, store.Close())
+	require.Error(t, store.Ping(t.Context()))
+	require.Error(t, store.Project(t.Context(), persistence.Position{}, persistence.Position{}, nil))
+}
+
+// A row that the schema refuses shows that what is stored is not what was
+// projected: here, a movement of the next stock version is there already.
+func TestSchemaRefusesASecondMovement(t *testing.T) {
+	store, _ := openNew(t)
+	history := persistencetest.NewHistory(3, 2)
+	history.CreateProducts(t, store)
+	history.Grow(40)
+	from, to, records := history.Run(0, 20)
+	require.NoError(t, store.Project(t.Context(), from, to, records))
+	_, err := store.writer.ExecContext(t.Context(), `INSERT INTO stock_movements
+		SELECT product_id, stock_version + 1, sequence, kind, order_id, delta_on_hand, delta_reserved, delta_committed,
+		on_hand, reserved, committed, by_id, reason, note, at FROM stock_movements
+		WHERE (product_id, stock_version) IN (SELECT product_id, version FROM stock)`)
+	require.NoError(t, err)
+	from, to, records = history.Run(20, 40)
+	err = store.Project(t.Context(), from, to, records)
+	require.ErrorIs(t, err, persistence.ErrCorrupt)
+	require.NotErrorIs(t, err, persistence.ErrExists)
+	position, err := store.Position(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 20, position.Sequence)
+}
+
+// queries are the texts that run while the program serves, with what they are
+// for. None may scan a table that grows.
+func queries() map[string]string {
+	all := map[string]string{
+		"order": selectOrder, "reserved orders": selectEachReservedOrder,
+		"key": selectKey, "keys by time": selectEachKey, "movements": selectMovements,
+		"product": selectProduct, "products": selectProducts, "products of a category": selectProductsOfCategory,
+		"user by address": "SELECT " + userColumns + " FROM users WHERE email = ?",
+		"user by id":      "SELECT " + userColumns + " FROM users WHERE id = ?",
+		"API key by hash": "SELECT id FROM api_keys WHERE hash = ?",
+		"stock of a run":  strings.Replace(selectStock, rowsPlace, "(?), (?)", 1),
+		"orders of a run": strings.Replace(selectStates, rowsPlace, "(?), (?)", 1),
+		"states of a run": strings.Replace(updateOrders, rowsPlace, "(?, ?, ?, ?), (?, ?, ?, ?)", 1),
+	}
+	for choice := range 8 {
+		var filter persistence.OrderFilter
+		name := "orders"
+		if choice&1 != 0 {
+			filter.Customer, name = inventory.ID{1}, name+" of a customer"
+		}
+		if choice&2 != 0 {
+			filter.Product, name = inventory.ID{1}, name+" of a product"
+		}
+		if choice&4 != 0 {
+			filter.State, name = inventory.Reserved, name+" in a state"
+		}
+		all[name], _ = ordersQuery(&filter)
+	}
+	return all
+}
+
+// Q5: every query finds its rows by an index, in the order that they are wanted
+// in. SQLite says SCAN for a loop over all of something: here that is only the
+// rows of a page or of a statement. What is sorted is only the rows of a page, after
+// they were found.
+func TestQueriesUseIndexes(t *testing.T) {
+	store, _ := openNew(t)
+	for name, text := range queries() {
+		plan := explain(t, store, text)
+		page := plan[0] == "CO-ROUTINE o"
+		for i, step := range plan {
+			if scanned, ok := strings.CutPrefix(step, "SCAN "); ok {
+				require.True(t, scanned == "o" && page || scanned == "new" || strings.HasSuffix(scanned, "VALUES CLAUSE"),
+					"%s scans %s: %q", name, scanned, plan)
+			}
+			require.NotContains(t, step, "AUTOMATIC", "%s: %q", name, plan)
+			if strings.Contains(step, "TEMP B-TREE") {
+				require.True(t, page && slices.Contains(plan[:i], "SCAN o"), "%s sorts: %q", name, plan)
+			}
+		}
+	}
+}
+
+func explain(t *testing.T, store *Store, text string) (steps []string) {
+	arguments := make([]any, strings.Count(text, "?"))
+	for i := range arguments {
+		arguments[i] = 1
+	}
+	rows, err := store.writer.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text, arguments...)
+	require.NoError(t, err, text)
+	defer rows.Close()
+	for rows.Next() {
+		var id, parent, unused int
+		var step string
+		require.NoError(t, rows.Scan(&id, &parent, &unused, &step))
+		steps = append(steps, step)
+	}
+	require.NoError(t, rows.Err())
+	require.NotEmpty(t, steps)
+	t.Log(strings.Join(strings.Fields(text), " ") + "\n\t" + strings.Join(steps, "\n\t"))
+	return steps
+}
