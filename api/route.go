@@ -1,0 +1,131 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+
+	"github.com/valyala/fasthttp"
+
+	"holdfast/inventory"
+)
+
+// route is one row of the table.
+type route struct {
+	method, path string
+	who          access
+	// cost is what one call takes in units of a cheap read. Rate limits are meant
+	// to be set in these units, so the document shows it as x-cost.
+	cost   int
+	handle func(*exchange)
+
+	// body is the zero value of what is sent; nil means nothing may be sent.
+	body any
+	// bodyOptional means that an empty body is taken for {}.
+	bodyOptional bool
+	// bodyMax is its largest size; zero is bodyBytesMax.
+	bodyMax int
+
+	summary, detail string
+	parameters      []parameter
+	replies         []reply
+	// codes are the refusals of the handler. Those of admit are added to them.
+	codes []inventory.Code
+}
+
+// parameter documents a value in the query, the path or a header.
+type parameter struct {
+	name, in    string
+	required    bool
+	description string
+	kind        string
+	enum        []string
+	// bounds are those of a schema tag.
+	bounds []string
+}
+
+// reply documents an answer that is not a problem.
+type reply struct {
+	status      int
+	description string
+	// body is the zero value of what is sent; nil means nothing.
+	body any
+	// headers it may carry, name and description.
+	headers [][2]string
+}
+
+// boundRoute is a route made ready to serve.
+type boundRoute struct {
+	route
+	server       *Server
+	bodySchema   *schema
+	cacheControl []byte
+	metrics      *routeMetrics
+}
+
+// bind checks a row and makes it ready to serve.
+func (s *Server) bind(r route) (*boundRoute, error) {
+	if r.who == 0 || r.handle == nil || r.cost < 1 || r.summary == "" || len(r.replies) == 0 {
+		return nil, fmt.Errorf("api: route %s %s: caller class, handler, cost, summary and replies are required", r.method, r.path)
+	}
+	if r.bodyMax == 0 {
+		r.bodyMax = bodyBytesMax
+	}
+	bound := &boundRoute{route: r, server: s, cacheControl: cacheNever}
+	if r.body != nil {
+		bound.bodySchema = schemaOf(reflect.TypeOf(r.body))
+	}
+	if r.who == anyone && r.method == http.MethodGet {
+		bound.cacheControl = cacheRevalidate
+	}
+	bound.metrics = s.metrics.forRoute(r.method, r.path, bound.statuses())
+	return bound, nil
+}
+
+// bindPseudo makes the routes that are not in the table, for what matches none.
+func (s *Server) bindPseudo(label string, handle func(*exchange), statuses ...int) *boundRoute {
+	return &boundRoute{
+		route:        route{method: "_", path: label, who: anyone, handle: handle, bodyMax: orderBodyBytesMax},
+		server:       s,
+		bodySchema:   &schema{kind: "object"},
+		cacheControl: cacheNever,
+		metrics:      s.metrics.forRoute("_", label, statuses),
+	}
+}
+
+// serve runs one request.
+func (b *boundRoute) serve(ctx *fasthttp.RequestCtx) {
+	x := exchanges.Get().(*exchange)
+	x.begin(b.server, b, ctx)
+	defer x.end()
+	if x.admit() {
+		b.handle(x)
+	}
+}
+
+// allCodes are the refusals of handler and admit, without duplicates.
+func (b *boundRoute) allCodes() []inventory.Code {
+	codes := append([]inventory.Code{codeMalformed, codePayloadTooLarge, codeUnsupportedMediaType, codeInternal}, b.codes...)
+	if b.who != anyone {
+		codes = append(codes, codeUnauthorized, codeForbidden, inventory.CodeStoreUnavailable)
+	}
+	if b.body != nil {
+		codes = append(codes, inventory.CodeValidationFailed)
+	}
+	slices.Sort(codes)
+	return slices.Compact(codes)
+}
+
+// statuses are all that the route is documented to answer.
+func (b *boundRoute) statuses() []int {
+	var statuses []int
+	for _, reply := range b.replies {
+		statuses = append(statuses, reply.status)
+	}
+	for _, code := range b.allCodes() {
+		statuses = append(statuses, rowOfCode(code).status)
+	}
+	slices.Sort(statuses)
+	return slices.Compact(statuses)
+}

@@ -1,0 +1,170 @@
+package api
+
+import "holdfast/inventory"
+
+// Refusals that several routes share.
+var (
+	// engineCodes are those of every request that the engine decides.
+	engineCodes = []inventory.Code{inventory.CodeStarting, inventory.CodeOverloaded, inventory.CodeUnknownOutcome,
+		inventory.CodeQuarantined, inventory.CodeStorageFull, inventory.CodeStoreUnavailable}
+	// readCodes are those of every read that needs the engine or the store.
+	readCodes = []inventory.Code{inventory.CodeStarting, inventory.CodeStoreUnavailable, inventory.CodeOverloaded}
+	// keyCodes are those of every request with an Idempotency-Key.
+	keyCodes = []inventory.Code{codeKeyRequired, codeKeyInvalid, inventory.CodeKeyReused, inventory.CodeRequestInProgress}
+	// saleCodes are those of every request for units.
+	saleCodes = []inventory.Code{inventory.CodeInsufficientStock, inventory.CodeSoldOut, inventory.CodeAllHeld,
+		inventory.CodeSaleNotStarted, inventory.CodeSaleEnded, inventory.CodePaused, inventory.CodeNotFound}
+	// changeCodes are those of a change of an order.
+	changeCodes = []inventory.Code{inventory.CodeNotFound, inventory.CodeInvalidTransition, inventory.CodeHoldExpired,
+		inventory.CodeRequestInProgress}
+)
+
+// Parameters that several routes share.
+var (
+	keyHeader = parameter{name: "Idempotency-Key", in: "header", required: true, kind: "string",
+		description: "16 to 128 visible characters of your own making, quoted or bare. A repeat with the same key and body answers what the first one did."}
+	keyHeaderOptional = parameter{name: "Idempotency-Key", in: "header", kind: "string", description: keyHeader.description}
+	idInPath          = parameter{name: "id", in: "path", required: true, kind: "string", bounds: []string{"format=uuid"}, description: "The id."}
+	limitInQuery      = parameter{name: "limit", in: "query", kind: "integer", bounds: []string{"minimum=1", "maximum=100"}, description: "Items of a page; 20 when absent."}
+	cursorInQuery     = parameter{name: "cursor", in: "query", kind: "string", description: "next_cursor of the page before, with the same filters."}
+)
+
+var (
+	replayHeader   = [2]string{"Idempotent-Replayed", "true when an earlier request with this key did it."}
+	locationHeader = [2]string{"Location", "Where it can be read."}
+	linkHeader     = [2]string{"Link", "The next page, as rel=\"next\"; absent on the last one."}
+	tagHeader      = [2]string{"ETag", "Version of the catalogue entry (v) and of its stock (s)."}
+)
+
+// routeTable is every route there is.
+func routeTable() []route {
+	return joined(accountRoutes(), productRoutes(), orderRoutes(), serviceRoutes())
+}
+
+func accountRoutes() []route {
+	return []route{
+		{method: "POST", path: "/api/register", who: anyone, cost: 50, handle: register, body: registerBody{},
+			summary: "Make a customer account",
+			detail: "Answers with an access token. An address that is registered is answered with email_taken, so this " +
+				"route tells whether an address has an account: without mail to the address it cannot be hidden.",
+			replies: []reply{{status: 201, description: "The account and an access token.", body: sessionReply{}}},
+			codes:   []inventory.Code{codeEmailTaken, inventory.CodeOverloaded, inventory.CodeStoreUnavailable}},
+		{method: "POST", path: "/api/login", who: anyone, cost: 50, handle: login, body: loginBody{},
+			summary: "Exchange address and password for an access token",
+			detail:  "Unknown address, wrong password and closed account get the same answer in the same time.",
+			replies: []reply{{status: 200, description: "The account and an access token.", body: sessionReply{}}},
+			codes:   []inventory.Code{codeUnauthorized, inventory.CodeOverloaded, inventory.CodeStoreUnavailable}},
+		{method: "GET", path: "/api/me", who: users, cost: 2, handle: me,
+			summary: "Read your account",
+			replies: []reply{{status: 200, description: "The account.", body: userReply{}}},
+			codes:   []inventory.Code{inventory.CodeNotFound, inventory.CodeStoreUnavailable}},
+	}
+}
+
+func productRoutes() []route {
+	return []route{
+		{method: "GET", path: "/api/products", who: anyone, cost: 5, handle: listProducts,
+			summary: "List products with live stock",
+			parameters: []parameter{limitInQuery, cursorInQuery,
+				{name: "category", in: "query", kind: "string", description: "Only products of this category."}},
+			replies: []reply{{status: 200, description: "A page.", body: productPage{}, headers: [][2]string{linkHeader}}},
+			codes:   joined(readCodes, []inventory.Code{codeInvalidCursor, inventory.CodeValidationFailed})},
+		{method: "POST", path: "/api/products", who: admins, cost: 10, handle: createProduct, body: productBody{},
+			summary: "Create a product with its opening stock",
+			detail: "The opening stock is durable before the answer. After unknown_outcome or a broken connection, " +
+				"repeat with the same Idempotency-Key: without one, a repeat is answered with sku_taken.",
+			parameters: []parameter{keyHeaderOptional},
+			replies: []reply{{status: 201, description: "The product.", body: productReply{},
+				headers: [][2]string{replayHeader, locationHeader, tagHeader}}},
+			codes: joined(engineCodes, []inventory.Code{codeSKUTaken, codeKeyInvalid, inventory.CodeKeyReused, inventory.CodeRequestInProgress})},
+		{method: "GET", path: "/api/products/{id}", who: anyone, cost: 2, handle: getProduct,
+			summary: "Read a product with live stock",
+			parameters: []parameter{idInPath,
+				{name: "If-None-Match", in: "header", kind: "string", description: "The ETag that you have."}},
+			replies: []reply{{status: 200, description: "The product.", body: productReply{}, headers: [][2]string{tagHeader}},
+				{status: 304, description: "You have the present state."}},
+			codes: joined(readCodes, []inventory.Code{inventory.CodeNotFound})},
+		{method: "GET", path: "/api/products/{id}/stock", who: anyone, cost: 1, handle: getStock,
+			summary: "Read the durable stock of a product",
+			parameters: []parameter{idInPath, {name: "min_version", in: "query", kind: "integer", bounds: []string{"minimum=0"},
+				description: "Wait up to 2 seconds until the stock has this version; then version_timeout."}},
+			replies: []reply{{status: 200, description: "The stock.", body: stockReply{}}},
+			codes: []inventory.Code{inventory.CodeNotFound, inventory.CodeValidationFailed, inventory.CodeStarting,
+				inventory.CodeOverloaded, codeVersionTimeout}},
+		{method: "POST", path: "/api/products/{id}/stock", who: admins, cost: 5, handle: adjustStock, body: adjustBody{},
+			summary:    "Book units in or out",
+			detail:     "Units that are promised to orders cannot be taken away: version_conflict.",
+			parameters: []parameter{idInPath, keyHeader},
+			replies:    []reply{{status: 200, description: "The stock afterwards.", body: stockReply{}, headers: [][2]string{replayHeader}}},
+			codes:      joined(engineCodes, keyCodes, []inventory.Code{inventory.CodeNotFound, inventory.CodeVersionConflict})},
+	}
+}
+
+func orderRoutes() []route {
+	return []route{
+		{method: "POST", path: "/api/orders", who: users, cost: 5, handle: placeOrder, body: orderBody{}, bodyMax: orderBodyBytesMax,
+			summary: "Place an order: hold units until they are paid for",
+			detail: "An order is durable before it is answered. Any 5xx means unknown: repeat with the same key. " +
+				"A refusal does not bind the key.",
+			parameters: []parameter{keyHeader},
+			replies: []reply{{status: 201, description: "The order.", body: orderReply{},
+				headers: [][2]string{replayHeader, locationHeader}}},
+			codes: joined(engineCodes, keyCodes, saleCodes)},
+		{method: "GET", path: "/api/orders", who: users, cost: 5, handle: listOrders,
+			summary: "List orders, newest first: your own, or everyone's for admins",
+			parameters: []parameter{limitInQuery, cursorInQuery,
+				{name: "status", in: "query", kind: "string", enum: []string{"reserved", "confirmed", "cancelled", "expired"}, description: "Only orders in this state."},
+				{name: "product_id", in: "query", kind: "string", bounds: []string{"format=uuid"}, description: "Only orders of this product."}},
+			replies: []reply{{status: 200, description: "A page.", body: orderPage{}, headers: [][2]string{linkHeader}}},
+			codes:   joined(readCodes, []inventory.Code{codeInvalidCursor, inventory.CodeValidationFailed})},
+		{method: "GET", path: "/api/orders/{id}", who: users, cost: 2, handle: getOrder,
+			summary:    "Read an order",
+			parameters: []parameter{idInPath},
+			replies:    []reply{{status: 200, description: "The order.", body: orderReply{}}},
+			codes:      joined(readCodes, []inventory.Code{inventory.CodeNotFound})},
+		{method: "GET", path: "/api/orders/by-key/{key}", who: users, cost: 2, handle: getOrderByKey,
+			summary: "Read the order that you placed with a key",
+			detail:  "The way to the truth after an unknown outcome. A key with a percent sign cannot be written in a path here.",
+			parameters: []parameter{{name: "key", in: "path", required: true, kind: "string",
+				bounds: []string{"minLength=16", "maxLength=128"}, description: "The Idempotency-Key."}},
+			replies: []reply{{status: 200, description: "The order.", body: orderReply{}}},
+			codes:   joined(readCodes, []inventory.Code{inventory.CodeNotFound, codeKeyInvalid, inventory.CodeRequestInProgress})},
+		{method: "POST", path: "/api/orders/{id}/confirm", who: users | services, cost: 5, handle: confirmOrder, body: emptyBody{}, bodyOptional: true,
+			summary:    "Confirm an order: it is paid for",
+			detail:     "A repeat answers with the order as it is. Needs no key.",
+			parameters: []parameter{idInPath},
+			replies:    []reply{{status: 200, description: "The order.", body: orderReply{}}},
+			codes:      joined(engineCodes, changeCodes)},
+		{method: "POST", path: "/api/orders/{id}/cancel", who: users | services, cost: 5, handle: cancelOrder, body: emptyBody{}, bodyOptional: true,
+			summary:    "Cancel an order: its units can be sold again",
+			detail:     "A repeat answers with the order as it is. Needs no key.",
+			parameters: []parameter{idInPath},
+			replies:    []reply{{status: 200, description: "The order.", body: orderReply{}}},
+			codes:      joined(engineCodes, changeCodes)},
+	}
+}
+
+func serviceRoutes() []route {
+	return []route{
+		{method: "GET", path: "/livez", who: anyone, cost: 1, handle: live,
+			summary: "Whether the process can answer",
+			replies: []reply{{status: 200, description: "It can.", body: healthReply{}}}},
+		{method: "GET", path: "/readyz", who: anyone, cost: 1, handle: ready,
+			summary:    "Whether orders are accepted",
+			parameters: []parameter{{name: "verbose", in: "query", kind: "string", description: "Show each check."}},
+			replies: []reply{{status: 200, description: "They are.", body: healthReply{}},
+				{status: 503, description: "They are not.", body: healthReply{}}}},
+		{method: "GET", path: "/openapi.json", who: anyone, cost: 1, handle: showDocument,
+			summary: "This document",
+			replies: []reply{{status: 200, description: "An OpenAPI 3.1 document.", body: documentReply{}}}},
+	}
+}
+
+// joined returns the lists one after the other.
+func joined[T any](lists ...[]T) []T {
+	var all []T
+	for _, list := range lists {
+		all = append(all, list...)
+	}
+	return all
+}

@@ -1,0 +1,220 @@
+package api
+
+import (
+	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"github.com/fasthttp/router"
+	"github.com/valyala/fasthttp"
+
+	"holdfast/actors"
+	"holdfast/internal/clock"
+	"holdfast/internal/password"
+	"holdfast/internal/token"
+	"holdfast/persistence"
+)
+
+// Server is the front end. It may listen before there is an engine: until
+// [Server.SetEngine] every request that needs one is answered with starting.
+type Server struct {
+	options Options
+	store   persistence.Store
+	clock   clock.Clock
+	log     *slog.Logger
+	signer  *token.Signer
+	// tokens and keys are two caches: a key is known by its hash, and nobody must
+	// get in by sending a hash as if it were a token.
+	tokens, keys *token.Cache
+	hasher       *password.Hasher
+	cursors      cursorSealer
+	metrics      *metrics
+
+	engine   atomic.Pointer[actors.Facade]
+	stopping atomic.Bool
+	inFlight atomic.Int64
+	// versionWaiters counts the reads that wait for a stock version.
+	versionWaiters atomic.Int64
+	// draining ends when Shutdown begins, and with it every wait for something that
+	// may never come. living ends when Shutdown has ended, for work in hand.
+	draining, living context.Context
+	drain, end       context.CancelFunc
+
+	mux        *router.Router
+	routes     []*boundRoute
+	unreadable *boundRoute
+	document   []byte
+	front      *fasthttp.Server
+	admin      *fasthttp.Server
+
+	// listening guards listeners and ended.
+	listening sync.Mutex
+	listeners []net.Listener
+	ended     bool
+}
+
+// New returns a server that does not listen yet.
+func New(options Options) (*Server, error) {
+	options, err := options.complete()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{options: options, store: options.Store, clock: options.Clock, log: options.Log,
+		tokens: token.NewCache(options.TokenCacheEntries), keys: token.NewCache(keyCacheEntries),
+		hasher: password.NewHasher(options.PasswordsParallel)}
+	if s.signer, err = token.NewSigner(options.SigningKey, options.Clock); err != nil {
+		return nil, fmt.Errorf("api: %w", err)
+	}
+	cursorKey, err := hkdf.Key(sha256.New, options.SigningKey, nil, "holdfast cursor v1", sha256.Size)
+	if err != nil {
+		return nil, fmt.Errorf("api: deriving the cursor key: %w", err)
+	}
+	s.cursors = cursorSealer{key: cursorKey}
+	if s.metrics, err = newMetrics(options.Registry, func() float64 { return float64(s.inFlight.Load()) }); err != nil {
+		return nil, fmt.Errorf("api: registering metrics: %w", err)
+	}
+	s.living, s.end = context.WithCancel(context.Background())
+	s.draining, s.drain = context.WithCancel(s.living)
+	handler, err := s.buildRouter(routeTable())
+	if err != nil {
+		return nil, err
+	}
+	if s.document, err = s.buildDocument(); err != nil {
+		return nil, err
+	}
+	s.front, s.admin = s.newFront(handler), s.newAdmin()
+	if options.Engine != nil {
+		s.SetEngine(options.Engine)
+	}
+	return s, nil
+}
+
+// buildRouter binds the table and makes the router from it.
+func (s *Server) buildRouter(table []route) (fasthttp.RequestHandler, error) {
+	mux := router.New()
+	s.mux = mux
+	// A request is served on exactly the path that it names, or not at all.
+	mux.RedirectTrailingSlash, mux.RedirectFixedPath = false, false
+	mux.HandleOPTIONS = false
+	mux.HandleMethodNotAllowed = true
+	for _, row := range table {
+		bound, err := s.bind(row)
+		if err != nil {
+			return nil, err
+		}
+		s.routes = append(s.routes, bound)
+		mux.Handle(row.method, row.path, bound.serve)
+		if row.method == fasthttp.MethodGet {
+			mux.Handle(fasthttp.MethodHead, row.path, bound.serve)
+		}
+	}
+	mux.NotFound = s.bindPseudo("unknown_path", answerUnknown, 400, 404).serve
+	mux.MethodNotAllowed = s.bindPseudo("wrong_method", answerWrongMethod, 400, 405).serve
+	s.unreadable = s.bindPseudo("unreadable", nil, 400, 408, 413, 431)
+	return mux.Handler, nil
+}
+
+func (s *Server) newFront(handler fasthttp.RequestHandler) *fasthttp.Server {
+	return &fasthttp.Server{
+		Handler:                      handler,
+		ErrorHandler:                 s.answerBroken,
+		Concurrency:                  s.options.ConnectionsMax,
+		MaxConnsPerIP:                s.options.ConnectionsPerAddressMax,
+		MaxRequestBodySize:           orderBodyBytesMax,
+		ReadBufferSize:               headerBytesMax,
+		ReadTimeout:                  s.options.ReadTimeout,
+		WriteTimeout:                 s.options.WriteTimeout,
+		IdleTimeout:                  s.options.IdleTimeout,
+		TCPKeepalive:                 true,
+		DisablePreParseMultipartForm: true,
+		NoDefaultServerHeader:        true,
+		NoDefaultContentType:         true,
+		SecureErrorLogMessage:        true,
+		CloseOnShutdown:              true,
+		LazyRequestTime:              true,
+		Logger:                       connectionLog{s.log},
+	}
+}
+
+// connectionLog takes what fasthttp says about connections.
+type connectionLog struct{ log *slog.Logger }
+
+// Printf logs at debug level: what a peer does wrong is no trouble of ours.
+func (l connectionLog) Printf(format string, arguments ...any) {
+	l.log.Debug("connection", "message", fmt.Sprintf(format, arguments...))
+}
+
+// SetEngine gives the front end its engine, once it has recovered.
+func (s *Server) SetEngine(engine actors.Facade) { s.engine.Store(&engine) }
+
+// SetStopping makes /readyz say no, so that balancers look elsewhere, while
+// requests are still served. Call it some time before Shutdown.
+func (s *Server) SetStopping() { s.stopping.Store(true) }
+
+// Serve serves the API on listener until Shutdown, and then returns nil. It
+// closes the listener.
+func (s *Server) Serve(listener net.Listener) error {
+	return s.serve(s.front, listener, "the API")
+}
+
+// ServeAdmin serves /metrics and /debug/pprof on listener until Shutdown, and
+// then returns nil. It closes the listener. Whoever can connect to it may read
+// both.
+func (s *Server) ServeAdmin(listener net.Listener) error {
+	return s.serve(s.admin, listener, "the admin listener")
+}
+
+// serve remembers the listener, so that a Shutdown that comes before fasthttp
+// knows it ends it too.
+func (s *Server) serve(server *fasthttp.Server, listener net.Listener, what string) error {
+	s.listening.Lock()
+	if s.ended {
+		s.listening.Unlock()
+		return listener.Close()
+	}
+	once := &onceListener{Listener: listener}
+	s.listeners = append(s.listeners, once)
+	s.listening.Unlock()
+	err := server.Serve(once)
+	s.listening.Lock()
+	defer s.listening.Unlock()
+	if err == nil || s.ended {
+		return nil
+	}
+	return fmt.Errorf("serving %s: %w", what, err)
+}
+
+// Shutdown stops accepting, lets what is being served end, and returns when it
+// has, or with the context's error. Serve does nothing from then on.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.SetStopping()
+	s.drain()
+	defer s.end()
+	var closed error
+	s.listening.Lock()
+	s.ended = true
+	for _, listener := range s.listeners {
+		closed = errors.Join(closed, listener.Close())
+	}
+	s.listening.Unlock()
+	return errors.Join(closed, s.front.ShutdownWithContext(ctx), s.admin.ShutdownWithContext(ctx))
+}
+
+// onceListener may be closed twice: by fasthttp and by us.
+type onceListener struct {
+	net.Listener
+	once sync.Once
+	err  error
+}
+
+// Close closes the listener at the first call.
+func (l *onceListener) Close() error {
+	l.once.Do(func() { l.err = l.Listener.Close() })
+	return l.err
+}

@@ -1,0 +1,149 @@
+package api
+
+import (
+	"strconv"
+	"time"
+
+	"holdfast/actors"
+	"holdfast/inventory"
+)
+
+// adjustRoute is part of the fingerprint of every adjustment's key.
+const adjustRoute = "POST /api/products/{id}/stock"
+
+// getStock returns the durable stock of a product, from memory.
+func getStock(x *exchange) {
+	product, ok := x.pathID("id")
+	if !ok {
+		return
+	}
+	wanted, ok := x.minVersion()
+	if !ok {
+		return
+	}
+	engine, ready := x.engine()
+	if !ready {
+		return
+	}
+	stock, found := engine.Stock(product)
+	if !found {
+		x.fail(inventory.CodeNotFound, "There is no product with this id.")
+		return
+	}
+	if stock.Version < wanted {
+		if stock, ok = x.waitForVersion(engine, product, wanted); !ok {
+			return
+		}
+	}
+	x.answerStock(&stock)
+}
+
+func (x *exchange) answerStock(stock *inventory.Stock) {
+	x.buffer = appendStock(x.buffer[:0], stock)
+	x.answer(200, x.buffer)
+}
+
+// minVersion reads ?min_version, the only parameter there is.
+func (x *exchange) minVersion() (uint64, bool) {
+	wanted := uint64(0)
+	for name, value := range x.ctx.QueryArgs().All() {
+		number, err := strconv.ParseUint(string(value), 10, 63)
+		if string(name) != "min_version" || err != nil {
+			x.failFields(fieldError{pointer: string(name), code: fieldInvalid,
+				detail: "The only parameter is min_version, a whole number that is not negative."})
+			return 0, false
+		}
+		wanted = max(wanted, number)
+	}
+	return wanted, true
+}
+
+// waitForVersion looks at the stock until it has the version, or refuses. It
+// occupies its connection only; how many may wait is bounded.
+func (x *exchange) waitForVersion(engine actors.Facade, product inventory.ID, wanted uint64) (inventory.Stock, bool) {
+	s := x.server
+	defer s.versionWaiters.Add(-1)
+	if s.versionWaiters.Add(1) > versionWaitersMax {
+		x.fail(inventory.CodeOverloaded, "Too many reads are waiting for a version.")
+		return inventory.Stock{}, false
+	}
+	woken := make(chan struct{}, 1)
+	timer := s.clock.AfterFunc(versionPollPause, func() { woken <- struct{}{} })
+	defer timer.Stop()
+	deadline := x.now.Add(inventory.Instant(versionWaitMax / time.Nanosecond))
+	for s.clock.Now() < deadline {
+		select {
+		case <-woken:
+		case <-s.draining.Done():
+			deadline = 0
+			continue
+		}
+		if stock, found := engine.Stock(product); found && stock.Version >= wanted {
+			return stock, true
+		}
+		timer.Reset(versionPollPause)
+	}
+	x.fail(codeVersionTimeout, "The stock did not reach this version in time. It may never: ask without min_version.")
+	return inventory.Stock{}, false
+}
+
+// adjustStock books units in or out.
+func adjustStock(x *exchange) {
+	product, ok := x.pathID("id")
+	if !ok {
+		return
+	}
+	engine, ready := x.engine()
+	if !ready {
+		return
+	}
+	key, ok := x.requireKey()
+	if !ok {
+		return
+	}
+	var body adjustBody
+	if !x.decode(&body) {
+		return
+	}
+	var fields []fieldError
+	if body.Delta == 0 {
+		fields = append(fields, fieldError{pointer: "#/delta", code: fieldInvalid, detail: "It must not be 0."})
+	}
+	if len(body.Note) > inventory.NoteBytesMax {
+		fields = append(fields, fieldError{pointer: "#/note", code: fieldInvalid, detail: "It must have at most 500 bytes."})
+	}
+	if len(fields) > 0 {
+		x.failFields(fields...)
+		return
+	}
+	// The product is in the path, so the body's fingerprint has to cover it: the
+	// same key for another product is another request.
+	raw := append(append([]byte(nil), product[:]...), x.ctx.Request.Body()...)
+	adjusted, refusal := engine.AdjustStock(&actors.AdjustStock{Product: product, Caller: x.principal.ID,
+		Delta: body.Delta, Reason: body.Reason, Note: body.Note,
+		Key: keyFingerprint(x.principal.ID, adjustRoute, key), Body: fingerprint(raw)})
+	if refusal.Refused() {
+		x.refuse(refusal)
+		return
+	}
+	if adjusted.Replayed {
+		x.ctx.Response.Header.SetCanonical(headerReplayed, valueTrue)
+	}
+	x.answerStock(&adjusted.Stock)
+}
+
+// appendStock appends a stock as stockReply describes it.
+func appendStock(dst []byte, stock *inventory.Stock) []byte {
+	dst = strconv.AppendInt(append(dst, `{"on_hand":`...), stock.OnHand, 10)
+	dst = strconv.AppendInt(append(dst, `,"reserved":`...), stock.Reserved, 10)
+	dst = strconv.AppendInt(append(dst, `,"committed":`...), stock.Committed, 10)
+	dst = strconv.AppendInt(append(dst, `,"safety":`...), stock.Safety, 10)
+	dst = strconv.AppendInt(append(dst, `,"available":`...), max(stock.Available(), 0), 10)
+	dst = strconv.AppendUint(append(dst, `,"version":`...), stock.Version, 10)
+	return append(dst, '}')
+}
+
+func stockReplyOf(stock *inventory.Stock) stockReply {
+	return stockReply{OnHand: stock.OnHand, Reserved: stock.Reserved, Committed: stock.Committed,
+		Safety: stock.Safety, Available: max(stock.Available(), 0), Version: int64(stock.Version)}
+}

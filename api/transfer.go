@@ -1,0 +1,176 @@
+package api
+
+// The structs of this file are the bodies of requests and answers. Their schemas
+// are made from the tags: json names a member (one with omitzero is optional), doc
+// describes it, and schema bounds it, with bounds separated by
+// semicolons. A pointer is a member that may be null.
+
+type registerBody struct {
+	Email    string `json:"email" doc:"The address; its case does not matter." schema:"format=email;minLength=3;maxLength=254"`
+	Password string `json:"password" doc:"15 to 128 characters; well-known passwords and your own name are refused." schema:"minLength=15;maxLength=128"`
+	Name     string `json:"name" doc:"What to call you." schema:"minLength=1;maxLength=100"`
+}
+
+type loginBody struct {
+	Email    string `json:"email" schema:"minLength=1;maxLength=254"`
+	Password string `json:"password" schema:"minLength=1;maxLength=128"`
+}
+
+type userReply struct {
+	ID        string `json:"id" schema:"format=uuid"`
+	Email     string `json:"email"`
+	Name      string `json:"name"`
+	Role      string `json:"role" schema:"enum=customer|service|admin"`
+	CreatedAt string `json:"created_at" schema:"format=date-time"`
+}
+
+type sessionReply struct {
+	User        userReply `json:"user"`
+	AccessToken string    `json:"access_token" doc:"Send it as Authorization: Bearer."`
+	TokenType   string    `json:"token_type" schema:"enum=Bearer"`
+	ExpiresIn   int64     `json:"expires_in" doc:"Seconds until the token ends." schema:"minimum=1"`
+}
+
+type money struct {
+	Amount   int64  `json:"amount" doc:"Minor units, such as cents." schema:"minimum=0;maximum=1000000000000"`
+	Currency string `json:"currency" doc:"ISO 4217." schema:"pattern=^[A-Z]{3}$"`
+}
+
+type total struct {
+	Amount   int64  `json:"amount" doc:"Minor units, such as cents." schema:"minimum=0"`
+	Currency string `json:"currency" doc:"ISO 4217." schema:"pattern=^[A-Z]{3}$"`
+}
+
+type saleBody struct {
+	StartsAt *string `json:"starts_at,omitzero" doc:"The first moment of the sale; null means open." schema:"format=date-time"`
+	EndsAt   *string `json:"ends_at,omitzero" doc:"The first moment after the sale; null means open." schema:"format=date-time"`
+}
+
+type saleReply struct {
+	StartsAt *string `json:"starts_at" schema:"format=date-time"`
+	EndsAt   *string `json:"ends_at" schema:"format=date-time"`
+}
+
+type productBody struct {
+	SKU         string    `json:"sku" doc:"Stock keeping unit, unique." schema:"pattern=^[!-~]{1,64}$"`
+	Name        string    `json:"name" schema:"minLength=1;maxLength=200"`
+	Description string    `json:"description,omitzero" schema:"maxLength=4000"`
+	Category    string    `json:"category,omitzero" schema:"pattern=^[a-z0-9-]{0,64}$"`
+	Price       money     `json:"price"`
+	Sale        *saleBody `json:"sale,omitzero" doc:"When it is sold; null means always."`
+	HoldSeconds int64     `json:"hold_seconds,omitzero" doc:"How long an unpaid order keeps its units; 600 when absent." schema:"minimum=1;maximum=604800"`
+	Safety      int64     `json:"safety,omitzero" doc:"Units that are never sold." schema:"minimum=0;maximum=1000000000000"`
+	Stock       int64     `json:"stock" doc:"The opening stock." schema:"minimum=0;maximum=1000000000000"`
+}
+
+type stockReply struct {
+	OnHand    int64 `json:"on_hand" doc:"Physical units." schema:"minimum=0"`
+	Reserved  int64 `json:"reserved" doc:"Held by unpaid orders." schema:"minimum=0"`
+	Committed int64 `json:"committed" doc:"Paid and not shipped." schema:"minimum=0"`
+	Safety    int64 `json:"safety" doc:"Never sold." schema:"minimum=0"`
+	Available int64 `json:"available" doc:"on_hand - reserved - committed - safety, and not below 0." schema:"minimum=0"`
+	Version   int64 `json:"version" doc:"Grows by one with every durable change." schema:"minimum=0"`
+}
+
+type productReply struct {
+	ID          string     `json:"id" schema:"format=uuid"`
+	SKU         string     `json:"sku"`
+	Name        string     `json:"name"`
+	Description string     `json:"description"`
+	Category    string     `json:"category"`
+	Price       money      `json:"price"`
+	Sale        *saleReply `json:"sale"`
+	HoldSeconds int64      `json:"hold_seconds" schema:"minimum=1"`
+	Safety      int64      `json:"safety" schema:"minimum=0"`
+	Version     int64      `json:"version" doc:"Of the catalogue entry." schema:"minimum=1"`
+	Stock       stockReply `json:"stock"`
+	CreatedAt   string     `json:"created_at" schema:"format=date-time"`
+	UpdatedAt   string     `json:"updated_at" schema:"format=date-time"`
+}
+
+type productPage struct {
+	Items      []productReply `json:"items"`
+	NextCursor *string        `json:"next_cursor" doc:"Null on the last page."`
+}
+
+type adjustBody struct {
+	Delta  int64  `json:"delta" doc:"Units to add, or to take when negative; not 0." schema:"minimum=-1000000000000;maximum=1000000000000"`
+	Reason string `json:"reason" doc:"A word, such as received, counted or damaged." schema:"pattern=^[a-z][a-z0-9_-]{0,63}$"`
+	Note   string `json:"note,omitzero" doc:"Free text, at most 500 bytes." schema:"maxLength=500"`
+}
+
+type orderItemBody struct {
+	ProductID string `json:"product_id" schema:"format=uuid"`
+	Quantity  int64  `json:"quantity" schema:"minimum=1;maximum=1000000"`
+}
+
+type orderBody struct {
+	Items []orderItemBody `json:"items" doc:"Items of the same product are merged. This version takes one product per order." schema:"minItems=1;maxItems=2000"`
+}
+
+type emptyBody struct{}
+
+type orderItemReply struct {
+	ProductID    string `json:"product_id" schema:"format=uuid"`
+	SKU          string `json:"sku"`
+	Quantity     int64  `json:"quantity" schema:"minimum=1"`
+	Price        money  `json:"price" doc:"Of one unit, when the order was placed."`
+	StockVersion int64  `json:"stock_version" doc:"The product's stock version after the order was placed; 0 when it is no longer known." schema:"minimum=0"`
+}
+
+type orderReply struct {
+	ID          string           `json:"id" schema:"format=uuid"`
+	Status      string           `json:"status" schema:"enum=reserved|confirmed|cancelled|expired"`
+	CustomerID  string           `json:"customer_id" schema:"format=uuid"`
+	PlacedAt    string           `json:"placed_at" schema:"format=date-time"`
+	ExpiresAt   string           `json:"expires_at" doc:"When the hold ends." schema:"format=date-time"`
+	UpdatedAt   string           `json:"updated_at" schema:"format=date-time"`
+	Items       []orderItemReply `json:"items"`
+	Total       total            `json:"total"`
+	ServerTime  string           `json:"server_time" schema:"format=date-time"`
+	SecondsLeft int64            `json:"seconds_left" doc:"Whole seconds until the hold ends; 0 when it has ended or the order is not reserved." schema:"minimum=0"`
+}
+
+type orderPage struct {
+	Items      []orderReply `json:"items"`
+	NextCursor *string      `json:"next_cursor" doc:"Null on the last page."`
+}
+
+type checkReply struct {
+	Name   string `json:"name"`
+	Status string `json:"status" schema:"enum=ok|degraded|failed"`
+	Detail string `json:"detail,omitzero"`
+}
+
+type healthReply struct {
+	Status string       `json:"status" schema:"enum=ok|not_ready"`
+	Checks []checkReply `json:"checks,omitzero"`
+}
+
+type fieldErrorReply struct {
+	Pointer   string `json:"pointer" doc:"A JSON Pointer into the body as a URI fragment, or the name of a header or parameter."`
+	Detail    string `json:"detail"`
+	Code      string `json:"code"`
+	Requested int64  `json:"requested,omitzero" schema:"minimum=0"`
+	Available *int64 `json:"available,omitzero" schema:"minimum=0"`
+}
+
+// problemReply describes what problem.go writes.
+type problemReply struct {
+	Type       string            `json:"type"`
+	Title      string            `json:"title"`
+	Status     int64             `json:"status" schema:"minimum=400;maximum=599"`
+	Detail     string            `json:"detail"`
+	Instance   string            `json:"instance" doc:"The path that was asked for."`
+	Code       string            `json:"code" doc:"What programs should look at."`
+	RequestID  string            `json:"request_id"`
+	Errors     []fieldErrorReply `json:"errors,omitzero"`
+	ProductID  string            `json:"product_id,omitzero" doc:"The product that the refusal is about." schema:"format=uuid"`
+	Requested  int64             `json:"requested,omitzero" doc:"Units." schema:"minimum=0"`
+	Available  *int64            `json:"available,omitzero" doc:"Units." schema:"minimum=0"`
+	StartsAt   string            `json:"starts_at,omitzero" schema:"format=date-time"`
+	EndsAt     string            `json:"ends_at,omitzero" schema:"format=date-time"`
+	NextExpiry string            `json:"next_expiry,omitzero" doc:"When the next hold ends, unless it is paid or cancelled before." schema:"format=date-time"`
+	ExpiresAt  string            `json:"expires_at,omitzero" schema:"format=date-time"`
+	ServerTime string            `json:"server_time,omitzero" schema:"format=date-time"`
+}
