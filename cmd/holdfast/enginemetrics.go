@@ -1,0 +1,126 @@
+package main
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"holdfast/actors"
+	"holdfast/persistence/journal"
+)
+
+// engineMetrics shows what engine and journal know of themselves. Both are read
+// when somebody asks.
+type engineMetrics struct {
+	source  atomic.Pointer[metricsSource]
+	syncs   prometheus.Histogram
+	batches prometheus.Histogram
+}
+
+type metricsSource struct {
+	engine  *actors.Engine
+	journal *journal.Journal
+}
+
+// gaugeReadings are the figures that go up and down.
+var gaugeReadings = []struct {
+	name, help string
+	read       func(actors.Statistics, journal.Statistics) float64
+}{
+	{"inventory_operations_in_flight", "Operations that wait for an answer.",
+		func(e actors.Statistics, _ journal.Statistics) float64 { return float64(e.InFlight) }},
+	{"inventory_operations_in_flight_max", "Bound of the operations in flight.",
+		func(e actors.Statistics, _ journal.Statistics) float64 { return float64(e.InFlightMax) }},
+	{"inventory_actor_mailbox_depth", "Messages that wait in the mailboxes of order actors.",
+		func(e actors.Statistics, _ journal.Statistics) float64 { return float64(e.Waiting) }},
+	{"inventory_products", "Products in memory.",
+		func(e actors.Statistics, _ journal.Statistics) float64 { return float64(e.Products) }},
+	{"inventory_actors_quarantined", "Actors that panicked and stand still until the next start.",
+		func(e actors.Statistics, _ journal.Statistics) float64 { return float64(e.Quarantined) }},
+	{"inventory_projection_sequence", "Last journal record that the database has.",
+		func(e actors.Statistics, _ journal.Statistics) float64 { return float64(e.Projected) }},
+	{"inventory_projection_backlog_records", "Durable records that the database does not have yet.",
+		func(e actors.Statistics, _ journal.Statistics) float64 { return float64(e.Backlog) }},
+	{"inventory_projection_backlog_records_max", "Bound of the backlog.",
+		func(e actors.Statistics, _ journal.Statistics) float64 { return float64(e.BacklogMax) }},
+	{"inventory_journal_durable_sequence", "Last journal record that is durable.",
+		func(_ actors.Statistics, j journal.Statistics) float64 { return float64(j.DurableSequence) }},
+	{"inventory_journal_pending_bytes", "Bytes that wait for a sync.",
+		func(_ actors.Statistics, j journal.Statistics) float64 { return float64(j.PendingBytes) }},
+	{"inventory_journal_full", "1 while the disk has no room for a further segment.",
+		func(_ actors.Statistics, j journal.Statistics) float64 { return oneIf(j.Full) }},
+	{"inventory_journal_segments", "Files of the journal.",
+		func(_ actors.Statistics, j journal.Statistics) float64 { return float64(j.Segments) }},
+	{"inventory_journal_disk_bytes", "Size of the journal's files.",
+		func(_ actors.Statistics, j journal.Statistics) float64 { return float64(j.DiskBytes) }},
+}
+
+// counterReadings are the figures that only grow.
+var counterReadings = []struct {
+	name, help string
+	read       func(actors.Statistics, journal.Statistics) float64
+}{
+	{"inventory_refused_overloaded_total", "Requests refused before any effect because of a bound.",
+		func(e actors.Statistics, _ journal.Statistics) float64 { return float64(e.Refused) }},
+	{"inventory_journal_records_total", "Records that became durable.",
+		func(_ actors.Statistics, j journal.Statistics) float64 { return float64(j.Records) }},
+	{"inventory_journal_bytes_total", "Bytes that became durable.",
+		func(_ actors.Statistics, j journal.Statistics) float64 { return float64(j.Bytes) }},
+}
+
+func oneIf(condition bool) float64 {
+	if condition {
+		return 1
+	}
+	return 0
+}
+
+// newEngineMetrics registers the metrics; they read zero until follow is called.
+func newEngineMetrics(registry *prometheus.Registry) (*engineMetrics, error) {
+	m := &engineMetrics{
+		syncs: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "inventory_journal_sync_duration_seconds",
+			Help: "Time of one sync.", Buckets: prometheus.ExponentialBuckets(0.000_05, 2, 16)}),
+		batches: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "inventory_journal_batch_records",
+			Help: "Records that share one sync.", Buckets: prometheus.ExponentialBuckets(1, 4, 8)}),
+	}
+	build := prometheus.NewGauge(prometheus.GaugeOpts{Name: "inventory_build_info", Help: "Always 1.",
+		ConstLabels: prometheus.Labels{"version": versionText()}})
+	build.Set(1)
+	all := []prometheus.Collector{m.syncs, m.batches, build, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})}
+	for _, g := range gaugeReadings {
+		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help}, m.reading(g.read)))
+	}
+	for _, c := range counterReadings {
+		all = append(all, prometheus.NewCounterFunc(prometheus.CounterOpts{Name: c.name, Help: c.help}, m.reading(c.read)))
+	}
+	for _, collector := range all {
+		if err := registry.Register(collector); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+func (m *engineMetrics) reading(read func(actors.Statistics, journal.Statistics) float64) func() float64 {
+	return func() float64 {
+		source := m.source.Load()
+		if source == nil {
+			return 0
+		}
+		return read(source.engine.Statistics(), source.journal.Statistics())
+	}
+}
+
+// follow makes the metrics read engine and journal.
+func (m *engineMetrics) follow(engine *actors.Engine, log *journal.Journal) {
+	m.source.Store(&metricsSource{engine: engine, journal: log})
+}
+
+// observeSync is called by the journal for each batch.
+func (m *engineMetrics) observeSync(records int, _ int64, duration time.Duration) {
+	m.syncs.Observe(duration.Seconds())
+	m.batches.Observe(float64(records))
+}

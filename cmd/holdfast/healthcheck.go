@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+)
+
+type healthcheckCommand struct {
+	listenOption `embed:""`
+
+	Timeout time.Duration `default:"3s" help:"How long to wait for the answer."`
+	URL     string        `name:"url" placeholder:"URL" help:"What to ask; by default /readyz of the server that --listen describes."`
+}
+
+// answerBytesMax bounds what is shown of an answer.
+const answerBytesMax = 1024
+
+// Run succeeds when the server answers 2xx.
+func (c *healthcheckCommand) Run(ctx context.Context) error {
+	address := c.URL
+	if address == "" {
+		host, err := reachable(c.Listen)
+		if err != nil {
+			return err
+		}
+		address = "http://" + host + "/readyz"
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return usagef("--url: %v", err)
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("ask the server: %w", err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode/100 != 2 {
+		text, _ := io.ReadAll(io.LimitReader(answer.Body, answerBytesMax)) // what came is shown
+		return fmt.Errorf("%s answered %s: %s", address, answer.Status, strings.TrimSpace(string(text)))
+	}
+	return nil
+}
+
+// reachable turns an address to listen on into one to connect to: a server on all
+// addresses of the machine is on loopback too.
+func reachable(listen string) (string, error) {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", usagef("--listen: %v", err)
+	}
+	switch host {
+	case "", "0.0.0.0":
+		host = "127.0.0.1"
+	case "::":
+		host = "::1"
+	}
+	return net.JoinHostPort(host, port), nil
+}

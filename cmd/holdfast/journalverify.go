@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"text/tabwriter"
+
+	"holdfast/persistence"
+	"holdfast/persistence/journal"
+	"holdfast/persistence/sqlite"
+)
+
+type journalVerifyCommand struct {
+	JSON        bool `name:"json" help:"Print a JSON object."`
+	JournalOnly bool `help:"Do not compare the journal with the database."`
+}
+
+// Run prints what was verified, also when something after it cannot be.
+func (c *journalVerifyCommand) Run(ctx context.Context, p *program) (err error) {
+	directory, err := openJournalDirectory(p.options.DataDir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, directory.Close()) }()
+	var projected persistence.Position
+	if !c.JournalOnly {
+		if projected, err = projectedPosition(ctx, directory.database()); err != nil {
+			return err
+		}
+	}
+	report, err := journal.Verify(journal.Disk{}, directory.journal(), projected)
+	show := printReport
+	if c.JSON {
+		show = printReportJSON
+	}
+	return errors.Join(err, show(p.stdout, &report))
+}
+
+// openJournalDirectory takes a data directory that has a journal already: a look
+// into one must not make one, and must not see it change.
+func openJournalDirectory(path string) (*dataDirectory, error) {
+	if _, err := os.Stat((&dataDirectory{path: path}).journal()); err != nil {
+		return nil, fmt.Errorf("find a journal in the data directory %s: %w", path, err)
+	}
+	return openDataDirectory(path)
+}
+
+// projectedPosition returns what the database holds; zero when there is none.
+func projectedPosition(ctx context.Context, path string) (position persistence.Position, err error) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return position, nil
+	}
+	store, err := sqlite.Open(ctx, path)
+	if err != nil {
+		return position, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	return store.Position(ctx)
+}
+
+func printReport(out io.Writer, report *journal.Report) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(table, "journal\t%s\n", report.Journal)
+	fmt.Fprintf(table, "records\t%d in %d batches, from %d to %d\n", report.Records, report.Batches, report.First, report.End.Sequence)
+	fmt.Fprintf(table, "end\t%s\n", report.End)
+	closed := "yes"
+	if !report.Clean {
+		closed = "no: the process was killed, or the machine"
+	}
+	fmt.Fprintf(table, "closed in order\t%s\n", closed)
+	fmt.Fprintf(table, "torn tail\t%d bytes that nobody was told are durable\n", report.TornBytes)
+	for _, segment := range report.Segments {
+		fmt.Fprintf(table, "%s\t%d to %d, %d of %d bytes\n", segment.Name, segment.First, segment.Last, segment.UsedBytes, segment.Bytes)
+	}
+	if err := table.Flush(); err != nil {
+		return fmt.Errorf("print the report: %w", err)
+	}
+	return nil
+}
+
+// reportJSON is the form of a report for programs.
+type reportJSON struct {
+	Journal       string        `json:"journal"`
+	FirstSequence uint64        `json:"first_sequence"`
+	LastSequence  uint64        `json:"last_sequence"`
+	LastHash      string        `json:"last_hash"`
+	Epoch         uint32        `json:"epoch"`
+	Batches       int64         `json:"batches"`
+	Records       int64         `json:"records"`
+	TornBytes     int64         `json:"torn_bytes"`
+	ClosedInOrder bool          `json:"closed_in_order"`
+	Segments      []segmentJSON `json:"segments"`
+}
+
+type segmentJSON struct {
+	Name          string `json:"name"`
+	FirstSequence uint64 `json:"first_sequence"`
+	LastSequence  uint64 `json:"last_sequence"`
+	UsedBytes     int64  `json:"used_bytes"`
+	Bytes         int64  `json:"bytes"`
+}
+
+func printReportJSON(out io.Writer, report *journal.Report) error {
+	printed := reportJSON{Journal: report.Journal.String(), FirstSequence: report.First, LastSequence: report.End.Sequence,
+		LastHash: fmt.Sprintf("%x", report.End.Hash), Epoch: report.End.Epoch, Batches: report.Batches, Records: report.Records,
+		TornBytes: report.TornBytes, ClosedInOrder: report.Clean, Segments: []segmentJSON{}}
+	for _, segment := range report.Segments {
+		printed.Segments = append(printed.Segments, segmentJSON{Name: segment.Name, FirstSequence: segment.First,
+			LastSequence: segment.Last, UsedBytes: segment.UsedBytes, Bytes: segment.Bytes})
+	}
+	if err := json.NewEncoder(out).Encode(printed); err != nil {
+		return fmt.Errorf("print the report: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/mail"
+	"strings"
+
+	"holdfast/internal/identifier"
+	"holdfast/internal/password"
+	"holdfast/persistence"
+	"holdfast/persistence/sqlite"
+)
+
+// emailBytesMax is the longest address that mail can be sent to (RFC 5321).
+const emailBytesMax = 254
+
+type createAdminCommand struct {
+	Email         string `required:"" help:"The address to log in with."`
+	Name          string `default:"Administrator" help:"The person's name."`
+	PasswordStdin bool   `help:"Read the password from the first line of stdin instead of asking for it."`
+}
+
+// Run makes the account.
+func (c *createAdminCommand) Run(ctx context.Context, p *program) error {
+	email, err := plainAddress(c.Email)
+	if err != nil {
+		return err
+	}
+	name, err := plainName(c.Name)
+	if err != nil {
+		return err
+	}
+	secret, err := p.readPassword(ctx, c.PasswordStdin)
+	if err != nil {
+		return err
+	}
+	if reason := password.Check(secret, name, email); reason != "" {
+		return usagef("%s", reason)
+	}
+	hash, err := password.NewHasher(1).Hash(ctx, secret)
+	if err != nil {
+		return fmt.Errorf("hash the password: %w", err)
+	}
+	err = p.withStore(ctx, func(_ *dataDirectory, store *sqlite.Store) error {
+		now := p.clock.Now()
+		return store.CreateUsers(ctx, []persistence.User{{ID: identifier.Unsharded(now), Email: email, Name: name,
+			Role: persistence.RoleAdmin, PasswordHash: hash, CreatedAt: now}})
+	})
+	if errors.Is(err, persistence.ErrExists) {
+		return fmt.Errorf("there is an account with the address %s: use \"holdfast user set-role\"", email)
+	}
+	if err != nil {
+		return fmt.Errorf("make the account: %w", err)
+	}
+	p.log.Info("an administrator was made", "email", email)
+	return nil
+}
+
+// plainAddress returns an address in lower case, when it is a plain one.
+func plainAddress(text string) (string, error) {
+	text = strings.TrimSpace(text)
+	parsed, err := mail.ParseAddress(text)
+	if err != nil || parsed.Address != text || len(text) > emailBytesMax {
+		return "", usagef("--email must be a plain email address of at most %d bytes", emailBytesMax)
+	}
+	return strings.ToLower(text), nil
+}
