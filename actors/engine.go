@@ -201,7 +201,10 @@ func (e *Engine) do(op *operation, a *orderActor) inventory.Refusal {
 	return refusal
 }
 
+// waitDurable waits like an operation does, and counts as one.
 func (e *Engine) waitDurable(sequence uint64) inventory.Refusal {
+	e.inFlight.Add(1)
+	defer e.leave()
 	ctx, cancel := context.WithTimeout(context.Background(), e.requestTimeout)
 	defer cancel()
 	if err := e.journal.WaitDurable(ctx, sequence); err != nil {

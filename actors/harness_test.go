@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -33,6 +34,8 @@ type house struct {
 	path    string
 	failed  atomic.Pointer[error]
 	serial  atomic.Uint64
+	// callers are those of stormUntil.
+	callers sync.WaitGroup
 }
 
 // startOfTime is where test clocks begin: 2026-01-01T00:00:00Z.
@@ -77,7 +80,11 @@ func (s *gatedStore) KeyByFingerprint(ctx context.Context, key inventory.Fingerp
 }
 
 func newHouse(t testing.TB, configure ...func(*Options)) *house {
-	h := &house{t: t, clock: clock.NewManual(startOfTime), disk: crashfs.New(), path: filepath.Join(t.TempDir(), "holdfast.db")}
+	return newHouseOn(t, crashfs.New(), configure...)
+}
+
+func newHouseOn(t testing.TB, disk *crashfs.FS, configure ...func(*Options)) *house {
+	h := &house{t: t, clock: clock.NewManual(startOfTime), disk: disk, path: filepath.Join(t.TempDir(), "holdfast.db")}
 	h.open(configure...)
 	t.Cleanup(h.close)
 	return h
@@ -116,8 +123,10 @@ func (h *house) close() {
 	h.store.away.Store(false)
 	ctx, cancel := context.WithTimeout(context.Background(), waitMax)
 	defer cancel()
-	require.NoError(h.t, h.engine.Stop(ctx))
-	require.NoError(h.t, h.journal.Close())
+	if h.failed.Load() == nil {
+		require.NoError(h.t, h.engine.Stop(ctx))
+		require.NoError(h.t, h.journal.Close())
+	}
 	require.NoError(h.t, h.store.Close())
 	h.engine = nil
 }
