@@ -34,6 +34,9 @@ type Options struct {
 	// BacklogRecordsMax bounds the durable records that are not in SQL yet; 0 is
 	// [BacklogRecordsMaxDefault].
 	BacklogRecordsMax uint64
+	// ProjectionInterval is the least time between two transactions of the
+	// projection, unless somebody waits for it; 0 is [ProjectionIntervalDefault].
+	ProjectionInterval time.Duration
 	// Failed is called, once or more, when the projection finds data that cannot be
 	// verified; the program has to stop. nil logs only.
 	Failed func(error)
@@ -106,7 +109,7 @@ func New(options Options) (*Engine, error) {
 		}
 		e.actors = append(e.actors, a)
 	}
-	e.projector = newProjector(e)
+	e.projector = newProjector(e, orDefault(options.ProjectionInterval, ProjectionIntervalDefault))
 	return e, nil
 }
 

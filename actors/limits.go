@@ -29,7 +29,9 @@ const (
 	// ended because the journal had no room.
 	expiryRetryPause = 250 * time.Millisecond
 	// projectionRecordsMax bounds the records of one SQL transaction.
-	projectionRecordsMax = 4_096
+	projectionRecordsMax = 8_192
+	// ProjectionIntervalDefault is how long records gather for a transaction.
+	ProjectionIntervalDefault = 100 * time.Millisecond
 	// projectionPauseMin and projectionPauseMax bound the pauses between attempts
 	// while SQL fails.
 	projectionPauseMin = 50 * time.Millisecond

@@ -21,15 +21,22 @@ type projector struct {
 	engine   *Engine
 	sequence atomic.Uint64
 
+	// interval is the least time between two transactions, unless somebody waits or
+	// there is enough for a full one. Few large transactions cost a fraction of many
+	// small ones, and their syncs hold up the journal's.
+	interval time.Duration
+
 	mutex   sync.Mutex
 	changed chan struct{}
+	// hurry ends the pause between two transactions.
+	hurry context.CancelFunc
 
 	cancel context.CancelFunc
 	ended  chan struct{}
 }
 
-func newProjector(e *Engine) *projector {
-	return &projector{engine: e, changed: make(chan struct{}), ended: make(chan struct{})}
+func newProjector(e *Engine, interval time.Duration) *projector {
+	return &projector{engine: e, interval: interval, hurry: func() {}, changed: make(chan struct{}), ended: make(chan struct{})}
 }
 
 // position returns the sequence up to which SQL has everything.
@@ -58,11 +65,12 @@ func (p *projector) stop() {
 func (p *projector) wait(ctx context.Context, sequence uint64) error {
 	for {
 		p.mutex.Lock()
-		changed := p.changed
+		changed, hurry := p.changed, p.hurry
 		p.mutex.Unlock()
 		if p.position() >= sequence {
 			return nil
 		}
+		hurry()
 		select {
 		case <-changed:
 		case <-ctx.Done():
@@ -117,7 +125,18 @@ func (p *projector) follow(ctx context.Context, from *persistence.Position, succ
 		*from = to
 		succeeded()
 		p.advance(to)
+		p.pause(ctx, to.Sequence)
 	}
+}
+
+// pause lets records gather.
+func (p *projector) pause(ctx context.Context, from uint64) {
+	ctx, cancel := context.WithTimeout(ctx, p.interval)
+	defer cancel()
+	p.mutex.Lock()
+	p.hurry = cancel
+	p.mutex.Unlock()
+	_ = p.engine.journal.WaitDurable(ctx, from+projectionRecordsMax)
 }
 
 // nextRun waits for a batch and takes those that are there already with it, up

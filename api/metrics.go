@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -35,31 +36,33 @@ func newMetrics(registry *prometheus.Registry, inFlight func() float64) (*metric
 	return m, errors.Join(registry.Register(m.durations), registry.Register(gauge))
 }
 
-// routeMetrics are the series of one route, found once and then by index.
+// routeMetrics are the series of one route, found once and then by index. Those of
+// its replies exist from the start; a refusal's begins with the first of them.
 type routeMetrics struct {
-	vector   *prometheus.HistogramVec
-	method   string
-	path     string
-	byStatus [statusMax - statusMin + 1]prometheus.Observer
+	vector       *prometheus.HistogramVec
+	method, path string
+	byStatus     [statusMax - statusMin + 1]atomic.Pointer[prometheus.Observer]
 }
 
-func (m *metrics) forRoute(method, path string, statuses []int) *routeMetrics {
+func (m *metrics) forRoute(method, path string, replies []reply) *routeMetrics {
 	r := &routeMetrics{vector: m.durations, method: method, path: path}
-	for _, status := range statuses {
-		r.byStatus[status-statusMin] = r.find(status)
+	for _, reply := range replies {
+		r.find(reply.status)
 	}
 	return r
 }
 
 func (r *routeMetrics) find(status int) prometheus.Observer {
-	return r.vector.WithLabelValues(r.method, r.path, strconv.Itoa(status))
+	known := &r.byStatus[min(max(status, statusMin), statusMax)-statusMin]
+	if observer := known.Load(); observer != nil {
+		return *observer
+	}
+	observer := r.vector.WithLabelValues(r.method, r.path, strconv.Itoa(status))
+	known.Store(&observer)
+	return observer
 }
 
 // observe counts one answer.
 func (b *boundRoute) observe(status int, seconds float64) {
-	observer := b.metrics.byStatus[min(max(status, statusMin), statusMax)-statusMin]
-	if observer == nil {
-		observer = b.metrics.find(status)
-	}
-	observer.Observe(seconds)
+	b.metrics.find(status).Observe(seconds)
 }

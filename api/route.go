@@ -79,18 +79,18 @@ func (s *Server) bind(r route) (*boundRoute, error) {
 	if r.who == anyone && r.method == http.MethodGet {
 		bound.cacheControl = cacheRevalidate
 	}
-	bound.metrics = s.metrics.forRoute(r.method, r.path, bound.statuses())
+	bound.metrics = s.metrics.forRoute(r.method, r.path, r.replies)
 	return bound, nil
 }
 
 // bindPseudo makes the routes that are not in the table, for what matches none.
-func (s *Server) bindPseudo(label string, handle func(*exchange), statuses ...int) *boundRoute {
+func (s *Server) bindPseudo(label string, handle func(*exchange)) *boundRoute {
 	return &boundRoute{
 		route:        route{method: "_", path: label, who: anyone, handle: handle, bodyMax: orderBodyBytesMax},
 		server:       s,
 		bodySchema:   &schema{kind: "object"},
 		cacheControl: cacheNever,
-		metrics:      s.metrics.forRoute("_", label, statuses),
+		metrics:      s.metrics.forRoute("_", label, nil),
 	}
 }
 
@@ -115,17 +115,4 @@ func (b *boundRoute) allCodes() []inventory.Code {
 	}
 	slices.Sort(codes)
 	return slices.Compact(codes)
-}
-
-// statuses are all that the route is documented to answer.
-func (b *boundRoute) statuses() []int {
-	var statuses []int
-	for _, reply := range b.replies {
-		statuses = append(statuses, reply.status)
-	}
-	for _, code := range b.allCodes() {
-		statuses = append(statuses, rowOfCode(code).status)
-	}
-	slices.Sort(statuses)
-	return slices.Compact(statuses)
 }

@@ -114,9 +114,9 @@ func (s *Server) buildRouter(table []route) (fasthttp.RequestHandler, error) {
 			mux.Handle(fasthttp.MethodHead, row.path, bound.serve)
 		}
 	}
-	mux.NotFound = s.bindPseudo("unknown_path", answerUnknown, 400, 404).serve
-	mux.MethodNotAllowed = s.bindPseudo("wrong_method", answerWrongMethod, 400, 405).serve
-	s.unreadable = s.bindPseudo("unreadable", nil, 400, 408, 413, 431)
+	mux.NotFound = s.bindPseudo("unknown_path", answerUnknown).serve
+	mux.MethodNotAllowed = s.bindPseudo("wrong_method", answerWrongMethod).serve
+	s.unreadable = s.bindPseudo("unreadable", nil)
 	return mux.Handler, nil
 }
 

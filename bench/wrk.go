@@ -67,7 +67,7 @@ const resultMark = "RESULT "
 // one customer after the other, and a key of its own. Everything that does not
 // change is put together once per customer.
 const orderScript = `
-local heads, next_head, serial, thread_number = {}, 0, 0, 0
+local heads, next_head, serial = {}, 0, 0
 local threads = 0
 function setup(thread)
   threads = threads + 1
