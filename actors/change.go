@@ -38,7 +38,6 @@ func (a *orderActor) findOrder(op *operation) {
 
 // orderFound serves the operations that waited for an order, in their order.
 func (a *orderActor) orderFound(answer *operation) {
-	defer answer.recycle()
 	id, result := answer.event.Order, answer.lookup
 	waiting := a.lookups[id]
 	delete(a.lookups, id)
@@ -53,6 +52,7 @@ func (a *orderActor) orderFound(answer *operation) {
 			a.changeRecord(op, record)
 		}
 	}
+	answer.recycle()
 }
 
 // changeRecord decides and appends. Units that come free reach their product
@@ -87,7 +87,7 @@ func decideChange(kind inventory.Kind, order *inventory.Order, now inventory.Ins
 // When the append fails, the operation is refused and nothing has changed.
 func (a *orderActor) appendChange(op *operation, record *heldOrder) bool {
 	kind, from, lines := op.event.Kind, op.event.From, record.Lines
-	op.products = a.engine.productsOf(op.products[:0], lines)
+	op.products = a.engine.productsOf(op.oneProduct[:0], lines)
 	if !a.appendOrder(op, record) {
 		op.refuse(op.refusal)
 		return false

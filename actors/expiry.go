@@ -100,25 +100,22 @@ func (d *deadlines) down(i int) {
 
 // expire ends the holds that are due, a bounded number at a time.
 func (a *orderActor) expire(tick *operation) {
-	tick.recycle()
 	a.deadlines.wakesAt = 0
-	if a.engine.stopping.Load() {
-		return
-	}
 	now := a.engine.clock.Now()
 	for range expiriesPerTurn {
 		record := a.deadlines.due(now)
-		if record == nil {
+		if record == nil || a.engine.stopping.Load() {
 			break
 		}
 		if !a.endHold(record, now) {
-			a.deadlines.set(now.Add(inventory.Instant(expiryRetryPause)))
-			return
+			now += inventory.Instant(expiryRetryPause)
+			break
 		}
 	}
-	if len(a.deadlines.heap) > 0 {
-		a.deadlines.set(a.deadlines.heap[0].ExpiresAt)
+	if len(a.deadlines.heap) > 0 && !a.engine.stopping.Load() {
+		a.deadlines.set(max(now, a.deadlines.heap[0].ExpiresAt))
 	}
+	tick.recycle()
 }
 
 // endHold records that a hold has ended; false when the journal has no room now.

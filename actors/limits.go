@@ -29,9 +29,14 @@ const (
 	// ended because the journal had no room.
 	expiryRetryPause = 250 * time.Millisecond
 	// projectionRecordsMax bounds the records of one SQL transaction.
-	projectionRecordsMax = 8_192
+	projectionRecordsMax = 16_384
 	// ProjectionIntervalDefault is how long records gather for a transaction.
 	ProjectionIntervalDefault = 100 * time.Millisecond
+	// projectionRestFactor is how many times longer the projection rests than it
+	// works, while fewer than projectionEagerRecords wait. Those are about 110 MiB
+	// of memory.
+	projectionRestFactor   = 3
+	projectionEagerRecords = 250_000
 	// projectionPauseMin and projectionPauseMax bound the pauses between attempts
 	// while SQL fails.
 	projectionPauseMin = 50 * time.Millisecond

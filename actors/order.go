@@ -2,7 +2,6 @@ package actors
 
 import (
 	"errors"
-	"log/slog"
 	"runtime/debug"
 
 	"holdfast/internal/identifier"
@@ -169,7 +168,7 @@ func refusalOfAppend(err error) inventory.Refusal {
 func (a *orderActor) failed(op *operation, cause any) {
 	a.quarantined = true
 	a.engine.quarantined.Add(1)
-	slog.Error("an order actor panicked and is in quarantine until the next start",
+	a.engine.log.Error("an order actor panicked and is in quarantine until the next start",
 		"actor", a.pid.ID, "cause", cause, "stack", string(debug.Stack()))
 	op.refuse(inventory.Refusal{Code: inventory.CodeUnknownOutcome, Detail: "The engine failed at this request."})
 }

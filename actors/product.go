@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"log/slog"
 	"runtime/debug"
 	"sync/atomic"
 
@@ -74,10 +73,10 @@ func (p *productActor) takeAdjustment(op *operation) {
 // settle applies what the stock does not have yet: an event that is appended, or
 // the inverse of a take whose event was not.
 func (p *productActor) settle(op *operation) {
-	defer op.recycle()
 	if !p.quarantined {
 		p.evolve(&op.event, &op.oneLine[0])
 	}
+	op.recycle()
 }
 
 func (p *productActor) evolve(event *inventory.Event, line *inventory.Line) {
@@ -100,7 +99,7 @@ func (p *productActor) tell(e *Engine, kind inventory.Kind, from inventory.State
 func (p *productActor) failed(op *operation, cause any) {
 	p.quarantined = true
 	op.engine.quarantined.Add(1)
-	slog.Error("a product actor panicked and is in quarantine until the next start",
+	op.engine.log.Error("a product actor panicked and is in quarantine until the next start",
 		"product", p.rules.Load().ID.String(), "cause", cause, "stack", string(debug.Stack()))
 	switch op.step {
 	case stepTake:
@@ -109,6 +108,8 @@ func (p *productActor) failed(op *operation, cause any) {
 	case stepAdjustTake:
 		op.refusal, op.step = refusedQuarantined, stepAdjustTaken
 		op.orders.push(op, false)
+	default:
+		op.recycle()
 	}
 }
 

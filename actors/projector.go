@@ -21,9 +21,9 @@ type projector struct {
 	engine   *Engine
 	sequence atomic.Uint64
 
-	// interval is the least time between two transactions, unless somebody waits or
-	// there is enough for a full one. Few large transactions cost a fraction of many
-	// small ones, and their syncs hold up the journal's.
+	// interval is the least pause between two transactions. Few large transactions
+	// cost a fraction of many small ones. The pause is also several times as long as
+	// the transaction before it was, so that selling comes first: see pause.
 	interval time.Duration
 
 	mutex   sync.Mutex
@@ -119,24 +119,27 @@ func (p *projector) follow(ctx context.Context, from *persistence.Position, succ
 		if err != nil {
 			return err
 		}
+		began := p.engine.clock.Now()
 		if err := p.project(ctx, *from, to, records); err != nil {
 			return err
 		}
 		*from = to
 		succeeded()
 		p.advance(to)
-		p.pause(ctx, to.Sequence)
+		p.pause(ctx, to.Sequence, time.Duration(p.engine.clock.Now()-began))
 	}
 }
 
-// pause lets records gather.
-func (p *projector) pause(ctx context.Context, from uint64) {
-	ctx, cancel := context.WithTimeout(ctx, p.interval)
+// pause lets records gather, and leaves the processors to those who sell: the
+// projection works for at most a fourth of the time, until somebody waits for it
+// or so many records have gathered that it must keep up.
+func (p *projector) pause(ctx context.Context, from uint64, worked time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, max(p.interval, projectionRestFactor*worked))
 	defer cancel()
 	p.mutex.Lock()
 	p.hurry = cancel
 	p.mutex.Unlock()
-	_ = p.engine.journal.WaitDurable(ctx, from+projectionRecordsMax)
+	_ = p.engine.journal.WaitDurable(ctx, from+projectionEagerRecords)
 }
 
 // nextRun waits for a batch and takes those that are there already with it, up
@@ -200,6 +203,6 @@ func (p *projector) advance(to persistence.Position) {
 
 // projected forgets what SQL has now.
 func (a *orderActor) projected(op *operation) {
-	op.recycle()
 	a.memory.projectedTo(a.engine.projector.position(), func(key inventory.Fingerprint) { a.engine.keyFilter.add(key) })
+	op.recycle()
 }
