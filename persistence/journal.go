@@ -20,7 +20,7 @@ var (
 	ErrJournalClosed = errors.New("the journal is closed")
 	// ErrCorrupt marks data that was changed after it was written, or a history
 	// that is not the expected one. The program stops with exit code 78.
-	ErrCorrupt = errors.New("corrupt journal")
+	ErrCorrupt = errors.New("data cannot be verified")
 )
 
 // Hash is a link of the chain over all batches of a journal.

@@ -116,6 +116,7 @@ type MovementFilter struct {
 
 // Ledger reads the movements that the projection wrote. Every [Store] is one.
 type Ledger interface {
+	// Movements lists a product's movements, newest first.
 	Movements(ctx context.Context, filter MovementFilter) ([]Movement, error)
 }
 
