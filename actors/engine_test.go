@@ -196,6 +196,27 @@ func TestAKeyStandsForOneOrder(t *testing.T) {
 	require.NotEqual(t, first.Order.ID, reply.Order.ID)
 }
 
+// The retention begins when an order is final: the key of one that still waits for
+// its shipping is known for as long as that takes, also after a restart.
+func TestAKeyOutlivesItsDayWhileItsOrderIsOpen(t *testing.T) {
+	h := newHouse(t)
+	customer, product := h.customer(), h.product(5)
+	request := orderOf(customer, h.key(), product, 1)
+	first, refusal := h.engine.PlaceOrder(request)
+	require.Equal(t, inventory.Refusal{}, refusal)
+	_, refusal = h.engine.ConfirmOrder(ChangeOrder{Order: first.Order.ID})
+	require.Equal(t, inventory.Refusal{}, refusal)
+	h.awaitProjection()
+	h.clock.Advance(10 * 24 * time.Hour)
+	for range 2 {
+		reply, refusal := h.engine.PlaceOrder(orderOf(customer, request.Key, product, 1))
+		require.Equal(t, inventory.Refusal{}, refusal)
+		require.True(t, reply.Replayed)
+		require.Equal(t, first.Order.ID, reply.Order.ID)
+		h.restart()
+	}
+}
+
 func TestParallelSendsOfOneKeyMakeOneOrder(t *testing.T) {
 	h := newHouse(t)
 	customer, product := h.customer(), h.product(1000)

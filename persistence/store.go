@@ -139,7 +139,8 @@ type Store interface {
 	EachProduct(ctx context.Context, visit func(CatalogueProduct, inventory.Stock) error) error
 	// EachReservedOrder calls visit for every order in state Reserved.
 	EachReservedOrder(ctx context.Context, visit func(inventory.Order) error) error
-	// EachKey calls visit for every idempotency key used at or after since.
+	// EachKey calls visit for every idempotency key that was used, or whose order
+	// became final, at or after since, and for those whose order is not final.
 	EachKey(ctx context.Context, since inventory.Instant, visit func(IdempotencyKey) error) error
 
 	// OrderByID, Orders and KeyByFingerprint read the projection.

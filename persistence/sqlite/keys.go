@@ -11,7 +11,9 @@ import (
 const (
 	keyColumns    = "key, body, kind, subject_id, at"
 	selectKey     = "SELECT " + keyColumns + " FROM idempotency_keys WHERE key = ?"
-	selectEachKey = "SELECT " + keyColumns + " FROM idempotency_keys WHERE at >= ?"
+	selectEachKey = `SELECT k.key, k.body, k.kind, k.subject_id, k.at
+		FROM idempotency_keys k LEFT JOIN orders o ON k.kind = 1 AND o.id = k.subject_id
+		WHERE k.at >= ?1 OR o.state IN (1, 2) OR o.updated_at >= ?1`
 )
 
 // KeyByFingerprint returns what a key was last used for.
@@ -23,7 +25,8 @@ func (s *Store) KeyByFingerprint(ctx context.Context, fingerprint inventory.Fing
 	return key, nil
 }
 
-// EachKey visits every key used at or after since.
+// EachKey visits every key that was used, or whose order became final, at or after
+// since, or whose order is not final. It reads the whole table.
 func (s *Store) EachKey(ctx context.Context, since inventory.Instant, visit func(persistence.IdempotencyKey) error) error {
 	err := s.each(ctx, func(row scanner) error {
 		var key persistence.IdempotencyKey

@@ -116,7 +116,7 @@ func TestSchemaRefusesASecondMovement(t *testing.T) {
 func queries() map[string]string {
 	all := map[string]string{
 		"order": selectOrder, "reserved orders": selectEachReservedOrder,
-		"key": selectKey, "keys by time": selectEachKey, "movements": selectMovements,
+		"key": selectKey, "movements": selectMovements,
 		"product": selectProduct, "products": selectProducts, "products of a category": selectProductsOfCategory,
 		"user by address": "SELECT " + userColumns + " FROM users WHERE email = ?",
 		"user by id":      "SELECT " + userColumns + " FROM users WHERE id = ?",
@@ -146,7 +146,6 @@ func queries() map[string]string {
 // index a query would still be a SEARCH, but by less.
 var wantedIndexes = map[string]string{
 	"reserved orders":                 "orders_by_state (state=?)",
-	"keys by time":                    "idempotency_keys_by_time (at>?)",
 	"movements":                       "PRIMARY KEY (product_id=? AND stock_version<?)",
 	"products of a category":          "products_by_category (category=? AND id>?)",
 	"user by address":                 "(email=?)",
