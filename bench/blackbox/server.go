@@ -21,6 +21,9 @@ type Server struct {
 	Binary, Data string
 	// Environment is added to that of this process.
 	Environment []string
+	// DiskBytes, when not 0, gives the server's process a disk of that size for its
+	// data directory: a copy in memory, which ends with the process.
+	DiskBytes int64
 
 	address string
 	command *exec.Cmd
@@ -60,9 +63,12 @@ func (s *Server) start() error {
 	}
 	s.log.Reset()
 	s.command, s.exited = exec.Command(s.Binary, "serve"), make(chan error, 1)
+	s.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if s.DiskBytes > 0 {
+		s.giveDisk()
+	}
 	s.command.Env = append(s.environment(), "HOLDFAST_LISTEN="+s.address, "HOLDFAST_ADMIN_LISTEN=127.0.0.1:0")
 	s.command.Stdout, s.command.Stderr = &s.log, &s.log
-	s.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := s.command.Start(); err != nil {
 		return fmt.Errorf("start the server: %w", err)
 	}
@@ -70,6 +76,24 @@ func (s *Server) start() error {
 	go func() { exited <- command.Wait() }()
 	return nil
 }
+
+// giveDisk makes the process mount a small file system over its data directory,
+// in a mount namespace of its own, with a copy of what was there.
+func (s *Server) giveDisk() {
+	const script = `copy=$(mktemp -d) && cp -a "$1/." "$copy" && mount -t tmpfs -o "size=$2" tmpfs "$1" &&
+		cp -a "$copy/." "$1" && rm -r "$copy" && exec "$0" serve`
+	s.command = exec.Command("sh", "-c", script, s.Binary, s.Data, fmt.Sprint(s.DiskBytes))
+	attributes := &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Cloneflags: syscall.CLONE_NEWNS}
+	if os.Getuid() != 0 {
+		attributes.Cloneflags |= syscall.CLONE_NEWUSER
+		attributes.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
+		attributes.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
+	}
+	s.command.SysProcAttr = attributes
+}
+
+// disk returns a path under which this process sees the server's data directory.
+func (s *Server) disk() string { return fmt.Sprintf("/proc/%d/root%s", s.command.Process.Pid, s.Data) }
 
 // awaitReady asks /readyz until it says yes.
 func (s *Server) awaitReady(ctx context.Context) error {
