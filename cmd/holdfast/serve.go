@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"runtime"
 )
 
 // serveCommand runs the server.
@@ -11,8 +13,16 @@ type serveCommand struct {
 	serverOptions `embed:""`
 }
 
+// processorsFactor is how many Go processors there are for each real one. A sync
+// holds a Go processor for as long as the disk takes, and the writer that comes
+// back from it needs a free one: see documentation/decisions/0004.
+const processorsFactor = 2
+
 // Run serves until a signal asks for the end or the server cannot go on.
 func (c *serveCommand) Run(ctx context.Context, p *program) error {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(processorsFactor * runtime.GOMAXPROCS(0))
+	}
 	s, err := startServer(ctx, p, &c.serverOptions)
 	if err != nil {
 		return err
