@@ -1,0 +1,68 @@
+# Everything a developer and CI do. `make` lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO ?= go
+# What `holdfast version` prints.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+LINKER_FLAGS := -s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)
+LINTER := $(GO) tool -modfile=tools/go.mod golangci-lint
+
+# How long each fuzz target runs.
+FUZZTIME ?= 20s
+# How long each benchmark runs.
+BENCHTIME ?= 1s
+# How often test-crash kills the server.
+CRASH_CYCLES ?= 50
+# Further flags of go test, such as -count=1 or -run TestName.
+TESTFLAGS ?=
+
+.PHONY: help run build test race lint fuzz bench check test-crash sabotage clean
+
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## Build and serve on http://127.0.0.1:8080 with three products to try, data in ./data.
+	bin/holdfast serve --demo
+
+build: ## Build the commands into bin/. The first build takes a few minutes.
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LINKER_FLAGS)' -o bin/ ./cmd/...
+
+test: ## Run all tests.
+	$(GO) test $(TESTFLAGS) ./...
+
+race: ## Run all tests with the race detector. Needs a C compiler.
+	CGO_ENABLED=1 $(GO) test -race $(TESTFLAGS) ./...
+
+lint: ## Check the format, go vet, and the linters of .golangci.yml. The first run builds the linter.
+	@unformatted="$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go'))"; \
+	if [[ -n "$$unformatted" ]]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(LINTER) run ./...
+
+fuzz: ## Run each fuzz target for FUZZTIME (20s).
+	@grep -rEo --include='*_test.go' '^func Fuzz\w+' . | sed -E 's/:func /:/' | while IFS=: read -r file target; do \
+		echo "== $$target in $$(dirname "$$file")"; \
+		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime '$(FUZZTIME)' "$$(dirname "$$file")" </dev/null; \
+	done
+
+bench: build ## Run the benchmarks; then orders over HTTP beside a constant answer (needs wrk; nothing else may run).
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime '$(BENCHTIME)' ./...
+	@command -v wrk >/dev/null || { [[ "$$(id -u)" == 0 ]] && apt-get update && apt-get install --yes wrk; } \
+		|| { echo "make bench needs the load generator wrk: install the package wrk"; exit 1; }
+	bin/holdfast-bench share
+
+check: lint build race test ## Run what CI runs.
+
+test-crash: ## Kill the server CRASH_CYCLES (50) times under load: nothing acknowledged may be lost.
+	HOLDFAST_CRASH_CYCLES='$(CRASH_CYCLES)' $(GO) test -count=1 -v -timeout 60m -run '^TestKill' ./bench/blackbox
+
+sabotage: ## Break the code on purpose, one fault at a time, and expect the tests to notice.
+	$(GO) run ./internal/sabotage
+
+clean: ## Remove what was built and cached test results. The data stays.
+	rm -rf bin
+	$(GO) clean -testcache
