@@ -139,19 +139,24 @@ func TestStockFollowsItsOrders(t *testing.T) {
 			},
 			"": func(t *rapid.T) {
 				require.NoError(t, stock.Check())
-				var reserved, committed int64
-				for _, order := range orders {
-					switch order.State {
-					case Reserved:
-						reserved += order.Lines[0].Quantity
-					case Confirmed:
-						committed += order.Lines[0].Quantity
-					}
-				}
+				reserved, committed := unitsOf(orders)
 				require.Equal(t, Stock{OnHand: received, Reserved: reserved, Committed: committed, Version: version}, stock)
 			},
 		})
 	})
+}
+
+// unitsOf returns what N3 and N4 say of orders of one line.
+func unitsOf(orders []*Order) (reserved, committed int64) {
+	for _, order := range orders {
+		switch order.State {
+		case Reserved:
+			reserved += order.Lines[0].Quantity
+		case Confirmed:
+			committed += order.Lines[0].Quantity
+		}
+	}
+	return reserved, committed
 }
 
 // An event that would break an invariant is reported, never absorbed.

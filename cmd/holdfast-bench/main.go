@@ -1,4 +1,6 @@
-// Command holdfast-bench measures a Holdfast binary: see package bench.
+// Command holdfast-bench measures a Holdfast binary under load and prints tables:
+// see package bench for what is measured and how. It needs the load generator wrk,
+// and a machine on which nothing else runs.
 package main
 
 import (

@@ -1,4 +1,8 @@
 // Package clock is where the program's time comes from, so that a test can own it.
+//
+// Time never goes back while the process lives, and setting the machine's clock
+// does not move it: deadlines and the order of records rest on that. [System] is
+// for the program, [Manual] for tests.
 package clock
 
 import (

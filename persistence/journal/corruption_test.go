@@ -85,7 +85,7 @@ func TestDamageOfTheLastAcknowledgedBatchIsRefused(t *testing.T) {
 // content is there.
 func TestSingleBitFlips(t *testing.T) {
 	flips := 10_000
-	if testing.Short() || raceEnabled {
+	if raceEnabled {
 		flips = 1_500
 	}
 	for name, withWatermark := range map[string]bool{"with the watermark": true, "with the database": false} {
@@ -163,7 +163,7 @@ func TestZeroedPages(t *testing.T) {
 func TestTruncationAtEveryByte(t *testing.T) {
 	const size = 64 << 10
 	stride := 1
-	if testing.Short() || raceEnabled {
+	if raceEnabled {
 		stride = 31
 	}
 	c := cutting{fs: crashfs.New()}

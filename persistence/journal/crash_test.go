@@ -71,7 +71,7 @@ func (c *coverage) count(what string) {
 // sync, no sync of the directory.
 func TestCrashAnywhereKeepsWhatWasAcknowledged(t *testing.T) {
 	seeds := 2400
-	if testing.Short() || raceEnabled {
+	if raceEnabled {
 		seeds = 300
 	}
 	covered := &coverage{counts: map[string]int{}}
