@@ -6,4 +6,10 @@
 // are loaded in turn, round after round, by the same generator with the same
 // script, and the share is taken inside each round. What is quoted is the median
 // of the rounds.
+//
+// Both have as many Go processors, and both are warmed up. A measurement begins when
+// the database has all orders of the loads before, so that none pays for the work of
+// another. The server may still put off work of its own: how many orders were not in
+// SQL at the end of its measurement is in the table, and so is the processor time of
+// the generator, which shares the machine with both.
 package bench

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -20,21 +21,50 @@ import (
 type process struct {
 	command *exec.Cmd
 	address string
-	log     bytes.Buffer
-	exited  chan error
+	log     output
+	// ended is closed when the process is gone.
+	ended chan struct{}
 }
 
-// start runs the command with the environment and waits until path answers 2xx.
+// output is what a process prints: it can be read while the process goes on.
+type output struct {
+	mutex  sync.Mutex
+	buffer bytes.Buffer
+}
+
+// Write implements [io.Writer].
+func (o *output) Write(data []byte) (int, error) {
+	o.mutex.Lock()
+	defer o.mutex.Unlock()
+	return o.buffer.Write(data)
+}
+
+func (o *output) String() string {
+	o.mutex.Lock()
+	defer o.mutex.Unlock()
+	return o.buffer.String()
+}
+
+// start runs the command with the environment and waits until path answers 2xx. A
+// process that does not get there is ended: it would take part in later
+// measurements.
 func start(ctx context.Context, address, path string, environment []string, name string, arguments ...string) (*process, error) {
-	p := &process{command: exec.Command(name, arguments...), address: address, exited: make(chan error, 1)}
+	p := &process{command: exec.Command(name, arguments...), address: address, ended: make(chan struct{})}
 	p.command.Env = append(os.Environ(), environment...)
 	p.command.Stdout, p.command.Stderr = &p.log, &p.log
 	p.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := p.command.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	go func() { p.exited <- p.command.Wait() }()
-	return p, p.awaitReady(ctx, path)
+	go func() {
+		_ = p.command.Wait() // its ProcessState says more than the error
+		close(p.ended)
+	}()
+	if err := p.awaitReady(ctx, path); err != nil {
+		p.kill()
+		return nil, fmt.Errorf("start %s: %w\n%s", name, err, &p.log)
+	}
+	return p, nil
 }
 
 // awaitReady asks until the server answers.
@@ -47,13 +77,19 @@ func (p *process) awaitReady(ctx context.Context, path string) error {
 			return nil
 		}
 		select {
-		case err := <-p.exited:
-			return fmt.Errorf("the server ended before it was ready: %w\n%s", err, p.log.String())
+		case <-p.ended:
+			return fmt.Errorf("it ended before it was ready: %s", p.command.ProcessState)
 		case <-ctx.Done():
-			return fmt.Errorf("the server at %s was not ready within %s\n%s", p.address, startMax, p.log.String())
+			return fmt.Errorf("it was not ready at %s within %s: %w", p.address, startMax, ctx.Err())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// kill ends the process at once and waits for its end.
+func (p *process) kill() {
+	_ = p.command.Process.Kill() // the only reason to fail is that it has ended
+	<-p.ended
 }
 
 // startMax bounds the wait for a server to be ready, stopMax that for its end.
@@ -68,10 +104,10 @@ func (p *process) stop() error {
 		return fmt.Errorf("stop the server: %w", err)
 	}
 	select {
-	case <-p.exited:
+	case <-p.ended:
 		return nil
 	case <-time.After(stopMax):
-		_ = p.command.Process.Kill()
+		p.kill()
 		return fmt.Errorf("the server did not stop within %s", stopMax)
 	}
 }

@@ -15,9 +15,10 @@ type Share struct {
 	// Holdfast is the path of the server's binary, Self that of a binary that
 	// serves the ceiling with the arguments "ceiling --listen ADDRESS".
 	Holdfast, Self string
-	// Rounds is how often both are measured, Duration how long each time.
-	Rounds   int
-	Duration time.Duration
+	// Rounds is how often both are measured, Duration how long each time, and WarmUp
+	// how long each server is loaded before that.
+	Rounds           int
+	Duration, WarmUp time.Duration
 	// Connections is how many connections send at once, Customers how many
 	// accounts order in turn.
 	Connections, Customers int
@@ -27,16 +28,20 @@ type Share struct {
 
 // row is one measurement.
 type row struct {
-	name      string
-	measured  measured
-	cpuMicros float64
+	name     string
+	measured measured
+	// cpuMicros and generatorMicros are the processor time of server and generator
+	// per request.
+	cpuMicros, generatorMicros float64
+	// behind is how many orders were not in SQL yet at the end; none were at the start.
+	behind int64
 }
 
 // Run measures in interleaved rounds and prints a table. It returns the median
 // share. An unexpected status or a broken connection is an error.
 func (s Share) Run(ctx context.Context) (float64, error) {
 	table := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "round\tserver\trequests/s\tp50 ms\tp99 ms\tmax ms\tCPU µs/request\tshare\t")
+	fmt.Fprintln(table, "round\tserver\trequests/s\tp50 ms\tp99 ms\tmax ms\tCPU µs/request\tgenerator µs/request\tnot in SQL\tshare\t")
 	var shares []float64
 	for round := range s.Rounds {
 		ceiling, orders, err := s.round(ctx, round)
@@ -45,23 +50,32 @@ func (s Share) Run(ctx context.Context) (float64, error) {
 		}
 		share := orders.measured.perSecond() / ceiling.measured.perSecond()
 		shares = append(shares, share)
-		for _, r := range []row{ceiling, orders} {
-			fmt.Fprintf(table, "%d\t%s\t%.0f\t%.2f\t%.2f\t%.1f\t%.1f\t", round+1, r.name, r.measured.perSecond(),
-				r.measured.P50, r.measured.P99, r.measured.Max, r.cpuMicros)
-			if r.name == ordersName {
-				fmt.Fprintf(table, "%.3f", share)
-			}
-			fmt.Fprintln(table, "\t")
-		}
+		ceiling.print(table, round, "", "")
+		orders.print(table, round, fmt.Sprintf("%d (%.0f %%)", orders.behind, 100*float64(orders.behind)/float64(orders.measured.Requests)),
+			fmt.Sprintf("%.3f", share))
 	}
 	if err := table.Flush(); err != nil {
 		return 0, err
 	}
-	slices.Sort(shares)
-	median := shares[len(shares)/2]
+	middle := median(shares)
 	fmt.Fprintf(s.Out, "durable orders over HTTP: %.3f of the ceiling (median of %d rounds, %.3f to %.3f), %d connections, %d customers\n",
-		median, len(shares), shares[0], shares[len(shares)-1], s.Connections, s.Customers)
-	return median, nil
+		middle, len(shares), slices.Min(shares), slices.Max(shares), s.Connections, s.Customers)
+	return middle, nil
+}
+
+func (r *row) print(table io.Writer, round int, behind, share string) {
+	fmt.Fprintf(table, "%d\t%s\t%.0f\t%.2f\t%.2f\t%.1f\t%.1f\t%.1f\t%s\t%s\t\n", round+1, r.name, r.measured.perSecond(),
+		r.measured.P50, r.measured.P99, r.measured.Max, r.cpuMicros, r.generatorMicros, behind, share)
+}
+
+// median returns the middle value, or the average of the two in the middle.
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	middle := len(sorted) / 2
+	if len(sorted)%2 == 0 {
+		return (sorted[middle-1] + sorted[middle]) / 2
+	}
+	return sorted[middle]
 }
 
 const (
@@ -85,15 +99,11 @@ func (s Share) round(ctx context.Context, round int) (ceiling, orders row, err e
 		return ceiling, orders, err
 	}
 	defer func() { err = errors.Join(err, constant.stop()) }()
-	script, err := writeOrderScript(shop.folder, shop.tokens, shop.product, nonce())
-	if err != nil {
-		return ceiling, orders, err
-	}
 	first, second := func() error {
-		ceiling, err = s.measure(ctx, ceilingName, constant, script)
+		ceiling, err = s.measure(ctx, ceilingName, constant, shop)
 		return err
 	}, func() error {
-		orders, err = s.measure(ctx, ordersName, shop.process, script)
+		orders, err = s.measureOrders(ctx, shop)
 		return err
 	}
 	if round%2 == 1 {
@@ -105,14 +115,32 @@ func (s Share) round(ctx context.Context, round int) (ceiling, orders row, err e
 	return ceiling, orders, err
 }
 
-// measure loads one server.
-func (s Share) measure(ctx context.Context, name string, p *process, script string) (row, error) {
+// measureOrders loads the server of orders, and looks at what is left to do then.
+func (s Share) measureOrders(ctx context.Context, shop *shop) (row, error) {
+	r, err := s.measure(ctx, ordersName, shop.process, shop)
+	if err == nil {
+		r.behind, err = shop.backlog()
+	}
+	return r, err
+}
+
+// measure loads one server, after a warm-up and a wait for the shop to have nothing
+// left to do.
+func (s Share) measure(ctx context.Context, name string, p *process, shop *shop) (row, error) {
 	fmt.Fprintf(s.Out, "%s: %s at %d connections …\n", name, s.Duration, s.Connections)
+	if s.WarmUp > 0 {
+		if _, err := s.load(ctx, name, p, shop, s.WarmUp); err != nil {
+			return row{}, fmt.Errorf("warm up: %w", err)
+		}
+	}
+	if err := shop.awaitDrained(ctx); err != nil {
+		return row{}, err
+	}
 	before, err := p.cpuSeconds()
 	if err != nil {
 		return row{}, err
 	}
-	m, err := load{address: p.address, connections: s.Connections, duration: s.Duration, script: script}.run(ctx)
+	m, err := s.load(ctx, name, p, shop, s.Duration)
 	if err != nil {
 		return row{}, err
 	}
@@ -120,8 +148,32 @@ func (s Share) measure(ctx context.Context, name string, p *process, script stri
 	if err != nil {
 		return row{}, err
 	}
-	if m.Unexpected > 0 || m.Broken > 0 {
-		return row{}, fmt.Errorf("%s: %d answers with an unexpected status, %d broken connections\n%s", name, m.Unexpected, m.Broken, p.log.String())
+	return row{name: name, measured: m, cpuMicros: (after - before) / float64(m.Requests) * 1e6,
+		generatorMicros: m.generatorSeconds / float64(m.Requests) * 1e6}, nil
+}
+
+// load drives one server. Its keys are those of no other load: an order that exists
+// already is cheaper than one that has to be made.
+func (s Share) load(ctx context.Context, name string, p *process, shop *shop, duration time.Duration) (measured, error) {
+	script, err := writeOrderScript(shop.folder, shop.tokens, shop.product, nonce())
+	if err != nil {
+		return measured{}, err
 	}
-	return row{name: name, measured: m, cpuMicros: (after - before) / float64(m.Requests) * 1e6}, nil
+	before, err := shop.sold()
+	if err != nil {
+		return measured{}, err
+	}
+	m, err := load{address: p.address, connections: s.Connections, duration: duration, script: script}.run(ctx)
+	if err != nil {
+		return measured{}, err
+	}
+	after, err := shop.sold()
+	switch {
+	case err != nil:
+	case m.Unexpected > 0 || m.Broken > 0:
+		err = fmt.Errorf("%s: %d answers with an unexpected status, %d broken connections\n%s", name, m.Unexpected, m.Broken, &p.log)
+	case p == shop.process && after-before < m.Requests:
+		err = fmt.Errorf("%s: %d answers made only %d orders", name, m.Requests, after-before)
+	}
+	return m, err
 }

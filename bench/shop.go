@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/valyala/fasthttp"
 )
@@ -20,6 +21,8 @@ import (
 // and one product.
 type shop struct {
 	*process
+	// admin is the address of its metrics.
+	admin   string
 	folder  string
 	tokens  []string
 	product string
@@ -47,11 +50,10 @@ func openShop(ctx context.Context, binary string, customers int) (_ *shop, err e
 	if err != nil {
 		return s, err
 	}
-	admin, err := freeAddress()
-	if err != nil {
+	if s.admin, err = freeAddress(); err != nil {
 		return s, err
 	}
-	environment = append(environment, "HOLDFAST_LISTEN="+address, "HOLDFAST_ADMIN_LISTEN="+admin)
+	environment = append(environment, "HOLDFAST_LISTEN="+address, "HOLDFAST_ADMIN_LISTEN="+s.admin)
 	if s.process, err = start(ctx, address, "/readyz", environment, binary, "serve"); err != nil {
 		return s, err
 	}
@@ -126,7 +128,7 @@ func (s *shop) createProduct(key string) (string, error) {
 	request.Header.SetContentType("application/json")
 	request.Header.Set("Authorization", "Bearer "+key)
 	request.SetBodyString(`{"sku":"BENCH-1","name":"Bench","description":"","category":"bench",` +
-		`"price":{"amount":1999,"currency":"EUR"},"stock":1000000000}`)
+		`"price":{"amount":1999,"currency":"EUR"},"stock":1000000000,"hold_seconds":604800}`)
 	if err := fasthttp.Do(request, response); err != nil {
 		return "", fmt.Errorf("create the product: %w", err)
 	}
@@ -137,6 +139,21 @@ func (s *shop) createProduct(key string) (string, error) {
 		return "", fmt.Errorf("create the product: %d %s", response.StatusCode(), response.Body())
 	}
 	return product.ID, nil
+}
+
+// sold returns how many units of the product are held: one for each order.
+func (s *shop) sold() (int64, error) {
+	status, body, err := fasthttp.GetTimeout(nil, "http://"+s.address+"/api/products/"+s.product+"/stock", 5*time.Second)
+	if err != nil {
+		return 0, fmt.Errorf("read the stock: %w", err)
+	}
+	var stock struct {
+		Reserved int64 `json:"reserved"`
+	}
+	if status != fasthttp.StatusOK || json.Unmarshal(body, &stock) != nil {
+		return 0, fmt.Errorf("read the stock: %d %s", status, body)
+	}
+	return stock.Reserved, nil
 }
 
 // nonce returns a word that no other run has.

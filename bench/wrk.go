@@ -31,6 +31,8 @@ type measured struct {
 	P50 float64 `json:"p50"`
 	P99 float64 `json:"p99"`
 	Max float64 `json:"max"`
+	// generatorSeconds is the processor time of wrk itself.
+	generatorSeconds float64
 }
 
 func (m measured) perSecond() float64 { return float64(m.Requests) / m.Seconds }
@@ -58,6 +60,7 @@ func (l load) run(ctx context.Context) (measured, error) {
 	if err := json.Unmarshal([]byte(strings.SplitN(result, "\n", 2)[0]), &m); err != nil {
 		return measured{}, fmt.Errorf("read wrk's result: %w", err)
 	}
+	m.generatorSeconds = (command.ProcessState.UserTime() + command.ProcessState.SystemTime()).Seconds()
 	return m, nil
 }
 

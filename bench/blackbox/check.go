@@ -1,143 +1,271 @@
 package blackbox
 
 import (
+	"encoding/json"
+	"fmt"
 	"sync"
+	"time"
 )
 
-// check asks for every attempt of the cycle by its key (C1, C2, C4), sends some
-// again (C2), and compares the stock (C3, C5).
-func (w *world) check() {
+// check looks at a server that was started again, before anybody else does: what
+// was shown (C5), the attempts of the cycle (C1, C4), some orders of earlier cycles
+// (C1), keys that are sent again (C2), what is left to buy (C6), and the sums (C3).
+func (w *world) check(earlier []*attempt) {
+	w.inPeace = true
+	defer func() { w.inPeace = false }()
+	w.checkShown()
 	attempts, acknowledgements := w.history.take()
 	w.verdict.Acknowledged += acknowledgements
-	found := make([]bool, len(attempts))
-	w.parallel(len(attempts), func(i int) { found[i] = w.checkAttempt(attempts[i]) })
+	w.checkAttempts(attempts)
+	w.checkOrders(earlier, w.lookUp)
+	w.checkRepeats(attempts)
+	for _, p := range w.onSale {
+		w.buyTheRest(p)
+	}
+	for _, p := range w.products {
+		w.checkSums(p)
+	}
+	w.verdict.Expired = 0
+	for _, a := range w.orders {
+		if a.status == statusExpired {
+			w.verdict.Expired++
+		}
+	}
+}
+
+// checkShown requires that no stock is older than what anyone was shown of it.
+func (w *world) checkShown() {
+	for _, p := range w.products {
+		_, err := w.readStock(p, p.shown.Load())
+		w.judge(err)
+	}
+}
+
+// checkAttempts asks for every attempt of the cycle by its key. What exists now is
+// what it is: nothing is under way.
+func (w *world) checkAttempts(attempts []*attempt) {
+	told := make([]bool, len(attempts))
+	found := make([]finding, len(attempts))
+	w.parallel(len(attempts), func(i int) {
+		told[i] = attempts[i].order != ""
+		found[i] = w.lookUp(attempts[i])
+		attempts[i].settle()
+	})
 	inFlight := false
 	for i, a := range attempts {
+		exists := found[i] == present
 		switch {
+		case a.outcome == refused && exists:
+			w.violation("key %s was refused and stands for order %s", a.key, a.order)
 		case a.outcome == refused:
 			w.verdict.Refused++
 		case a.outcome == sent:
 			w.verdict.Unknown++
-			if found[i] {
+			if exists {
 				w.verdict.UnknownDurable++
-				inFlight = true
 			}
+			inFlight = inFlight || exists && !told[i]
 		}
-		if found[i] {
-			w.exists = append(w.exists, a)
+		if exists {
+			w.keep(a)
 		}
 	}
 	if inFlight {
 		w.verdict.InFlight++
 	}
-	w.checkRepeats(attempts)
-	w.checkStock()
 }
 
-// checkAttempt compares one attempt with what the server says of its key.
-func (w *world) checkAttempt(a *attempt) bool {
-	reply := w.client.do(call{method: "GET", path: "/api/orders/by-key/" + a.key, token: w.tokens[a.customer]})
-	if reply.status == 404 {
-		if a.outcome == acknowledged {
-			w.noteViolation("LOST: order %s of key %s was acknowledged and is gone", a.order, a.key)
-		}
-		return false
-	}
-	kept, err := decode[order](reply)
-	if err != nil || reply.status != 200 {
-		w.noteViolation("key %s cannot be looked up: %d %s", a.key, reply.status, reply.body)
-		return false
-	}
-	switch {
-	case a.outcome == refused:
-		w.noteViolation("key %s was refused (%s) and stands for order %s", a.key, a.order, kept.ID)
-	case a.outcome == acknowledged && kept.ID != a.order:
-		w.noteViolation("SECOND: key %s was acknowledged as order %s and stands for %s", a.key, a.order, kept.ID)
-	case len(kept.Items) != 1 || kept.Items[0].ProductID != w.products[a.product] || kept.Items[0].Quantity != a.quantity:
-		w.noteViolation("order %s has other lines than were sent: %v", kept.ID, kept.Items)
-	}
-	w.checkState(a, kept)
-	a.order = kept.ID
-	return true
+// keep remembers an order that exists.
+func (w *world) keep(a *attempt) {
+	w.orders = append(w.orders, a)
+	a.product.orders = append(a.product.orders, a)
 }
 
-// checkState compares an order's state with the changes that were acknowledged.
-func (w *world) checkState(a *attempt, kept order) {
-	switch {
-	case a.cancelled && kept.Status != "cancelled",
-		a.confirmed && !a.cancelled && kept.Status != "confirmed",
-		!a.touched && kept.Status != "reserved":
-		w.noteViolation("order %s is %s; confirmed %t and cancelled %t were acknowledged", kept.ID, kept.Status, a.confirmed, a.cancelled)
-	}
+// checkOrders looks at orders that exist.
+func (w *world) checkOrders(orders []*attempt, ask func(*attempt) finding) {
+	w.parallel(len(orders), func(i int) {
+		ask(orders[i])
+		orders[i].settle()
+	})
+	w.verdict.Earlier += len(orders)
 }
 
 // repeatsMax bounds the attempts of a cycle that are sent again after the start.
 const repeatsMax = 200
 
-// checkRepeats sends attempts again: what existed is answered with the same
-// order and moves no stock.
+// checkRepeats sends attempts again, and some with another body: what existed is
+// answered with the same order and moves no stock.
 func (w *world) checkRepeats(attempts []*attempt) {
-	if len(attempts) > repeatsMax {
-		attempts = attempts[len(attempts)-repeatsMax:]
-	}
+	attempts = attempts[max(0, len(attempts)-repeatsMax):]
 	made := make([]bool, len(attempts))
 	w.parallel(len(attempts), func(i int) {
 		a := attempts[i]
-		reply := w.place(a)
-		placed, err := decode[order](reply)
-		switch {
-		case reply.status == 409 && a.outcome != acknowledged:
-		case err != nil || reply.status != 201:
-			w.noteViolation("key %s, sent again: %d %s", a.key, reply.status, reply.body)
-		case a.outcome == acknowledged && (placed.ID != a.order || !reply.replayed):
-			w.noteViolation("SECOND: key %s is order %s and was answered with %s", a.key, a.order, placed.ID)
-		case !reply.replayed:
-			made[i], a.order = true, placed.ID
+		existed := a.order != ""
+		if w.place(a, a.body(), a.body()) == acknowledged {
+			made[i] = !existed
+			w.placeOther(a)
 		}
 	})
 	w.verdict.Repeats += len(attempts)
 	for i, a := range attempts {
 		if made[i] {
-			w.exists = append(w.exists, a)
+			w.keep(a)
+		}
+	}
+	w.history.take() // they are no acknowledgements of the load
+}
+
+// buyTheRest cancels an order of a scarce product, orders all that is left, and then
+// one unit more: units that come free are not forgotten, and none is sold that is
+// not there.
+func (w *world) buyTheRest(p *product) {
+	if p.lasting || p.brief() {
+		return
+	}
+	for _, a := range p.orders {
+		if a.status == statusReserved || a.status == statusConfirmed {
+			w.change(a, cancel)
+			a.settle()
+			break
+		}
+	}
+	s, err := w.readStock(p, p.shown.Load())
+	if err != nil {
+		w.judge(err)
+		return
+	}
+	if s.Available > 0 && w.buyOne(p, s.Available) != acknowledged {
+		w.violation("%d units of %s are available and cannot be bought", s.Available, p.name)
+	}
+	if w.buyOne(p, 1) != refused {
+		w.violation("OVERSOLD: a unit of %s was sold after the last one", p.name)
+	}
+	w.history.take() // they are no acknowledgements of the load
+}
+
+// buyOne places one order.
+func (w *world) buyOne(p *product, quantity int64) outcome {
+	a := &attempt{key: fmt.Sprintf("key-of-the-rest-%08d", w.serial.Add(1)), product: p, quantity: quantity}
+	w.judge(w.history.begin(a))
+	result := w.place(a, quantity)
+	if result == acknowledged {
+		w.keep(a)
+	}
+	return result
+}
+
+// sumsMax bounds the wait for a moment at which no hold of a product ends.
+const sumsMax = 15 * time.Second
+
+// checkSums compares the stock of a product with its orders. While holds end, both
+// change: the orders are those of the stock when it has the same version before and
+// after they were read.
+func (w *world) checkSums(p *product) {
+	deadline := time.Now().Add(sumsMax)
+	for {
+		before, err := w.readStock(p, p.shown.Load())
+		w.lookAtHolds(p)
+		after, again := w.readStock(p, p.shown.Load())
+		switch {
+		case err != nil || again != nil:
+			w.judge(err)
+			w.judge(again)
+			return
+		case before.Version == after.Version:
+			w.judge(p.judgeSums(after))
+			return
+		case time.Now().After(deadline):
+			w.violation("the stock of %s did not come to rest within %s: %+v", p.name, sumsMax, after)
+			return
 		}
 	}
 }
 
-// checkStock compares the stock of every product with the orders that exist.
-func (w *world) checkStock() {
-	held := make([]int64, len(w.products))
-	for _, a := range w.exists {
-		if a.cancelled {
+// lookAtHolds looks up the orders whose holds may have ended, if those of the
+// product do.
+func (w *world) lookAtHolds(p *product) {
+	if !p.brief() {
+		return
+	}
+	var held []*attempt
+	for _, a := range p.orders {
+		if a.status == statusReserved {
+			held = append(held, a)
+		}
+	}
+	w.parallel(len(held), func(i int) { w.lookUp(held[i]) })
+}
+
+// endMax is how long after its end a hold may go on in a server that is left in
+// peace.
+const endMax = 5 * time.Second
+
+// checkEnds requires that every hold ends: a restart must not forget a deadline.
+func (w *world) checkEnds() {
+	for _, p := range w.products {
+		if !p.brief() {
 			continue
 		}
-		if a.touched && !a.confirmed {
-			reply := w.client.do(call{method: "GET", path: "/api/orders/" + a.order, token: w.tokens[a.customer]})
-			if kept, err := decode[order](reply); err == nil && kept.Status == "cancelled" {
-				continue
+		w.awaitEnds(p)
+		w.checkSums(p)
+		for _, a := range p.orders {
+			if a.status == statusReserved {
+				w.violation("FOREVER: the hold of order %s of %s ended at %s and goes on", a.order, p.name, a.expires)
 			}
 		}
-		held[a.product] += a.quantity
 	}
-	for i, product := range w.products {
-		s, err := decode[stock](w.client.do(call{method: "GET", path: "/api/products/" + product + "/stock"}))
-		switch {
-		case err != nil:
-			w.violation("the stock of product %d cannot be read: %v", i, err)
-		case s.OnHand != openings[i] || s.Reserved < 0 || s.Committed < 0 || s.Available < 0 ||
-			s.Available != s.OnHand-s.Reserved-s.Committed-s.Safety:
-			w.violation("OVERSOLD: product %d opened with %d and has %+v", i, openings[i], s)
-		case s.Reserved+s.Committed != held[i]:
-			w.violation("product %d promises %d units, its orders have %d", i, s.Reserved+s.Committed, held[i])
+}
+
+// awaitEnds returns when nothing is held of the product, or when nothing should be.
+func (w *world) awaitEnds(p *product) {
+	deadline := time.Now()
+	for _, a := range p.orders {
+		if over := a.expires.Add(endMax); over.After(deadline) {
+			deadline = over
 		}
 	}
+	for time.Now().Before(deadline) {
+		if s, err := w.readStock(p, p.shown.Load()); err != nil || s.Reserved == 0 {
+			return
+		}
+		pause(w.random, 20*time.Millisecond)
+	}
+}
+
+// checkLog requires that the server had nothing to complain about.
+func (w *world) checkLog() {
+	if trouble := w.Server.log.trouble(); trouble != "" {
+		w.violation("the server is in trouble: %s", trouble)
+	}
+}
+
+// checkJournal has the program verify the journal of a server that is gone.
+func (w *world) checkJournal(closed bool) error {
+	text, err := w.Server.run("journal", "verify", "--json")
+	if err != nil {
+		w.violation("the journal cannot be verified: %v", err)
+		return nil
+	}
+	var report struct {
+		Closed bool `json:"closed_in_order"`
+	}
+	if err := json.Unmarshal([]byte(text), &report); err != nil {
+		return fmt.Errorf("read the report on the journal: %w: %s", err, text)
+	}
+	if report.Closed != closed {
+		w.violation("the journal of a server should be closed in order: %t: %s", closed, text)
+	}
+	w.verdict.Verified++
+	return nil
 }
 
 // parallel calls do for 0..n-1 from a few goroutines.
 func (w *world) parallel(n int, do func(int)) {
+	const workers = 16
 	var group sync.WaitGroup
-	for worker := range 16 {
+	for worker := range workers {
 		group.Go(func() {
-			for i := worker; i < n; i += 16 {
+			for i := worker; i < n; i += workers {
 				do(i)
 			}
 		})

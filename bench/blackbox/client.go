@@ -37,6 +37,22 @@ type answer struct {
 	replayed bool
 }
 
+func (a answer) String() string { return fmt.Sprintf("%d %s", a.status, a.body) }
+
+// unknown reports whether the answer leaves open what became of the request (P4).
+func (a answer) unknown() bool { return a.status == 0 || a.status == fasthttp.StatusServiceUnavailable }
+
+// code returns the code of a problem.
+func (a answer) code() string {
+	var problem struct {
+		Code string `json:"code"`
+	}
+	if json.Unmarshal(a.body, &problem) != nil {
+		return ""
+	}
+	return problem.Code
+}
+
 func (c *client) do(request call) answer {
 	req, res := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
 	defer fasthttp.ReleaseRequest(req)
@@ -60,17 +76,22 @@ func (c *client) do(request call) answer {
 		replayed: string(res.Header.Peek("Idempotent-Replayed")) == "true"}
 }
 
-// order is what the checker reads of an order.
+// order is what is read of an order.
 type order struct {
-	ID     string `json:"id"`
-	Status string `json:"status"`
-	Items  []struct {
-		ProductID string `json:"product_id"`
-		Quantity  int64  `json:"quantity"`
+	ID         string    `json:"id"`
+	Status     string    `json:"status"`
+	PlacedAt   time.Time `json:"placed_at"`
+	ExpiresAt  time.Time `json:"expires_at"`
+	UpdatedAt  time.Time `json:"updated_at"`
+	ServerTime time.Time `json:"server_time"`
+	Items      []struct {
+		ProductID    string `json:"product_id"`
+		Quantity     int64  `json:"quantity"`
+		StockVersion int64  `json:"stock_version"`
 	} `json:"items"`
 }
 
-// stock is what the checker reads of a stock.
+// stock is what is read of a stock.
 type stock struct {
 	OnHand    int64 `json:"on_hand"`
 	Reserved  int64 `json:"reserved"`
@@ -80,10 +101,14 @@ type stock struct {
 	Version   int64 `json:"version"`
 }
 
-func decode[T any](a answer) (T, error) {
+// decode reads an answer that must have the status.
+func decode[T any](a answer, status int) (T, error) {
 	var value T
+	if a.status != status {
+		return value, fmt.Errorf("answer %s instead of status %d", a, status)
+	}
 	if err := json.Unmarshal(a.body, &value); err != nil {
-		return value, fmt.Errorf("answer %d %q: %w", a.status, a.body, err)
+		return value, fmt.Errorf("answer %s: %w", a, err)
 	}
 	return value, nil
 }

@@ -18,33 +18,40 @@ import (
 // on, nothing that was acknowledged is lost, and selling resumes by itself when
 // space is freed.
 func TestARealDiskFillsUpAndSellingResumes(t *testing.T) {
+	w := openSmallDisk(t)
+	filler := filepath.Join(w.Server.disk(), "filler")
+	fill(t, filler)
+	refusals := w.orderUntilFull(t)
+	for _, a := range refusals {
+		require.Equal(t, absent, w.lookUp(a), "key %s was answered with 503 and has an order", a.key)
+	}
+	w.requireReads(t)
+
+	require.NoError(t, os.Remove(filler))
+	require.Eventually(t, func() bool {
+		_, reply := w.orderOne(t, 0)
+		return reply.status == 201
+	}, 10*time.Second, 20*time.Millisecond)
+	w.repeatRefusals(t, refusals)
+	w.orderMany(t, 2000)
+	w.check(nil)
+	require.Empty(t, w.verdict.Violations)
+	t.Logf("%d keys were refused while the disk was full; %s", len(refusals), &w.verdict)
+}
+
+// openSmallDisk starts a server on a disk of its own, with one product.
+func openSmallDisk(t *testing.T) *world {
 	folder := t.TempDir()
-	w := &world{Loop: Loop{Out: t.Output(), Server: &Server{Binary: buildServer(t), Data: filepath.Join(folder, "data"),
-		DiskBytes: 64 << 20, Environment: []string{"HOLDFAST_JOURNAL_SEGMENT_BYTES=1048576", "HOLDFAST_LOG_LEVEL=warn"}}}}
+	w := &world{Loop: Loop{Out: t.Output(), Server: &Server{Binary: server(t), Data: filepath.Join(folder, "data"),
+		DiskBytes: 64 << 20, Environment: []string{"HOLDFAST_JOURNAL_SEGMENT_BYTES=1048576"}}}}
+	t.Cleanup(w.Server.abandon)
 	var err error
 	w.history, err = newHistory(filepath.Join(folder, "history"))
 	require.NoError(t, err)
 	require.NoError(t, w.open(t.Context()))
 	t.Cleanup(func() { require.NoError(t, errors.Join(w.Server.kill(), w.history.close())) })
-
-	filler := filepath.Join(w.Server.disk(), "filler")
-	fill(t, filler)
-	full := w.orderUntil(t, 503)
-	require.Contains(t, string(full.body), `"storage_full"`)
-	w.checkShown(t)
-
-	require.NoError(t, os.Remove(filler))
-	require.Eventually(t, func() bool {
-		a := &attempt{key: fmt.Sprintf("after-the-disk-was-full-%d", w.serial.Add(1)), quantity: 1}
-		require.NoError(t, w.history.begin(a))
-		reply := w.place(a)
-		w.note(a, reply)
-		return reply.status == 201
-	}, 10*time.Second, 20*time.Millisecond)
-	w.orderMany(t, 2000)
-	w.check()
-	require.Empty(t, w.verdict.Violations)
-	t.Log(&w.verdict)
+	require.NoError(t, w.create(&product{name: "plenty", opening: plenty, hold: longHold, lasting: true}))
+	return w
 }
 
 // fill writes a file until the disk has no byte left.
@@ -60,23 +67,40 @@ func fill(t *testing.T, path string) {
 	}
 }
 
-// orderUntil places orders from parallel callers until one is answered with the
-// status, and returns that answer.
-func (w *world) orderUntil(t *testing.T, status int) answer {
-	var found atomic.Pointer[answer]
-	w.orderWhile(t, func(reply answer) bool {
-		if reply.status == status {
-			found.CompareAndSwap(nil, &reply)
+// orderOne places an order of one unit.
+func (w *world) orderOne(t *testing.T, customer int) (*attempt, answer) {
+	a := &attempt{key: fmt.Sprintf("key-of-a-full-disk-%08d", w.serial.Add(1)), customer: customer, product: w.products[0], quantity: 1}
+	require.NoError(t, w.history.begin(a))
+	reply := w.send(a, a.quantity)
+	result, _, err := a.judgePlacement(placement{quantity: a.quantity, alone: true}, reply)
+	w.judge(err)
+	w.history.end(a, result, reply.String())
+	return a, reply
+}
+
+// orderUntilFull places orders from parallel callers until one is answered with
+// storage_full. It returns those that were answered with a code that promises that
+// nothing was done.
+func (w *world) orderUntilFull(t *testing.T) []*attempt {
+	var mutex sync.Mutex
+	var refusals []*attempt
+	var full atomic.Bool
+	w.orderWhile(t, func(a *attempt, reply answer) bool {
+		if code := reply.code(); code == "storage_full" || code == "overloaded" {
+			mutex.Lock()
+			refusals = append(refusals, a)
+			mutex.Unlock()
+			full.CompareAndSwap(false, code == "storage_full")
 		}
-		return found.Load() == nil
+		return !full.Load()
 	})
-	return *found.Load()
+	return refusals
 }
 
 // orderMany places orders until so many were acknowledged.
 func (w *world) orderMany(t *testing.T, count int64) {
 	var acknowledgements atomic.Int64
-	w.orderWhile(t, func(reply answer) bool {
+	w.orderWhile(t, func(_ *attempt, reply answer) bool {
 		if reply.status == 201 {
 			acknowledgements.Add(1)
 		}
@@ -84,29 +108,31 @@ func (w *world) orderMany(t *testing.T, count int64) {
 	})
 }
 
-func (w *world) orderWhile(t *testing.T, more func(answer) bool) {
+func (w *world) orderWhile(t *testing.T, more func(*attempt, answer) bool) {
 	var group sync.WaitGroup
-	for worker := range 16 {
+	for customer := range 16 {
 		group.Go(func() {
-			for {
-				a := &attempt{key: fmt.Sprintf("key-of-a-full-disk-%08d", w.serial.Add(1)), customer: worker, quantity: 1}
-				require.NoError(t, w.history.begin(a))
-				reply := w.place(a)
-				w.note(a, reply)
-				if !more(reply) {
-					return
-				}
+			for more(w.orderOne(t, customer)) {
 			}
 		})
 	}
 	group.Wait()
 }
 
-// checkShown requires that reads go on while nothing can be written.
-func (w *world) checkShown(t *testing.T) {
-	shown, err := decode[stock](w.client.do(call{method: "GET", path: "/api/products/" + w.products[0] + "/stock"}))
+// repeatRefusals sends keys again that were answered with 503: each makes one order,
+// the first time that it is acknowledged, and none after that.
+func (w *world) repeatRefusals(t *testing.T, refusals []*attempt) {
+	for _, a := range refusals {
+		require.Eventually(t, func() bool { return w.place(a, 1) == acknowledged }, 10*time.Second, 20*time.Millisecond)
+		require.Equal(t, 1, a.made, "key %s was answered as new %d times", a.key, a.made)
+		require.Equal(t, acknowledged, w.place(a, 1))
+		require.Equal(t, 1, a.made, "key %s made a second order", a.key)
+	}
+}
+
+// requireReads requires that reads go on while nothing can be written.
+func (w *world) requireReads(t *testing.T) {
+	_, err := w.readStock(w.products[0], w.products[0].shown.Load())
 	require.NoError(t, err)
-	require.EqualValues(t, plenty, shown.OnHand)
-	ready := w.client.do(call{method: "GET", path: "/readyz"})
-	require.Equal(t, 200, ready.status)
+	require.Equal(t, 200, w.Server.probe())
 }

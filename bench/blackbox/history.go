@@ -3,32 +3,10 @@ package blackbox
 import (
 	"bufio"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"sync"
 )
-
-// outcome is what the client knows of an order.
-type outcome string
-
-const (
-	// sent: the answer is not known. acknowledged: 201. refused: a 4xx.
-	sent         outcome = "sent"
-	acknowledged outcome = "acknowledged"
-	refused      outcome = "refused"
-)
-
-// attempt is one key and what became of it.
-type attempt struct {
-	key      string
-	customer int
-	product  int
-	quantity int64
-	outcome  outcome
-	order    string
-	// confirmed and cancelled say that the change was acknowledged; touched that
-	// one was sent.
-	confirmed, cancelled, touched bool
-}
 
 // history is the client's own record, in memory and in a file.
 type history struct {
@@ -36,7 +14,7 @@ type history struct {
 	file     *os.File
 	writer   *bufio.Writer
 	attempts []*attempt
-	// acknowledgements counts since the last reset.
+	// acknowledgements counts since the last take.
 	acknowledgements int
 }
 
@@ -54,19 +32,42 @@ func (h *history) begin(a *attempt) error {
 	defer h.mutex.Unlock()
 	a.outcome = sent
 	h.attempts = append(h.attempts, a)
-	fmt.Fprintf(h.writer, "%s %s customer %d product %d quantity %d\n", sent, a.key, a.customer, a.product, a.quantity)
-	return h.writer.Flush()
+	fmt.Fprintf(h.writer, "%s %s customer %d product %s quantity %d or %d\n", sent, a.key, a.customer, a.product.name, a.quantity, a.rival)
+	if err := h.writer.Flush(); err != nil {
+		return fmt.Errorf("write the history: %w", err)
+	}
+	return nil
 }
 
-// end notes the answer.
-func (h *history) end(a *attempt, result outcome, order string) {
+// end notes what the answers say. An acknowledgement stands, whatever a repeat is
+// answered with.
+func (h *history) end(a *attempt, result outcome, words string) {
+	a.mutex.Lock()
+	first := a.outcome != acknowledged
+	if first {
+		a.outcome = result
+	}
+	a.mutex.Unlock()
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
-	a.outcome, a.order = result, order
-	if result == acknowledged {
+	if first && result == acknowledged {
 		h.acknowledgements++
 	}
-	fmt.Fprintf(h.writer, "%s %s %s\n", result, a.key, order)
+	fmt.Fprintf(h.writer, "%s %s %s\n", result, a.key, words)
+}
+
+// recentMax is how many of the last attempts readers look at: those of which some
+// are in flight.
+const recentMax = 64
+
+// recent returns one of the last attempts, or nil when there is none.
+func (h *history) recent(random *rand.Rand) *attempt {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	if len(h.attempts) == 0 {
+		return nil
+	}
+	return h.attempts[len(h.attempts)-1-random.IntN(min(recentMax, len(h.attempts)))]
 }
 
 // take returns the attempts since the last take, and their acknowledgements.
@@ -78,6 +79,7 @@ func (h *history) take() ([]*attempt, int) {
 	return attempts, count
 }
 
+// acknowledged returns how many orders were acknowledged since the last take.
 func (h *history) acknowledged() int {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()

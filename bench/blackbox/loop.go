@@ -29,72 +29,69 @@ type Loop struct {
 	Out io.Writer
 }
 
-// Verdict is what a loop has seen.
-type Verdict struct {
-	Cycles, Acknowledged, Refused, Unknown, Repeats int
-	// InFlight counts the cycles in which an order was durable that had not been
-	// acknowledged: the kill met a batch in flight.
-	InFlight int
-	// Recoveries counts the kills during recovery.
-	Recoveries int
-	// UnknownDurable counts the orders of unknown outcome that exist.
-	UnknownDurable int
-	Violations     []string
-}
-
-// String returns the verdict as a line.
-func (v *Verdict) String() string {
-	return fmt.Sprintf("%d cycles: %d acknowledged, %d refused, %d unknown (%d of them exist), %d repeats; "+
-		"%d kills with a batch in flight, %d during recovery; %d violations",
-		v.Cycles, v.Acknowledged, v.Refused, v.Unknown, v.UnknownDurable, v.Repeats, v.InFlight, v.Recoveries, len(v.Violations))
-}
-
 const (
-	customers = 64
-	workers   = 64
-	// plenty never sells out in a run, scarce does.
-	plenty = 1_000_000_000
-	scarce = 700
+	customers    = 64
+	buyers       = 64
+	stockReaders = 2
+	orderReaders = 2
+	// earlierMax is how many orders of earlier cycles are looked at in a cycle, some
+	// of them after somebody has changed them.
+	earlierMax = 200
+	// killDelayMax is how long the load goes on, at most, when there was enough of it.
+	killDelayMax = 100 * time.Millisecond
 )
-
-var openings = []int64{plenty, plenty, scarce, scarce, 5}
 
 // world is one run.
 type world struct {
 	Loop
-	random   *rand.Rand
-	client   *client
-	history  *history
-	admin    string
-	tokens   []string
-	products []string
-	// exists has all attempts that are known to have made an order.
-	exists  []*attempt
-	verdict Verdict
+	random  *rand.Rand
+	client  *client
+	history *history
+	admin   string
+	tokens  []string
+	// lasting products are ordered in every cycle; onSale are those of this cycle, and
+	// products all that there ever were.
+	lasting, onSale, products []*product
+	// orders are the attempts that are known to have made an order.
+	orders []*attempt
+	// earlier hands out orders of earlier cycles to be changed.
+	earlier chan *attempt
+	// recovery is how long the last recovery took that was let to end.
+	recovery time.Duration
+	// inPeace says that nobody is about to kill the server: it has to answer.
+	inPeace bool
 	serial  atomic.Int64
+
+	// mutex guards verdict while there is load.
+	mutex   sync.Mutex
+	verdict Verdict
 }
 
-// Run loops. The error is one of the environment; violations are in the verdict.
-func (l Loop) Run(ctx context.Context) (*Verdict, error) {
+// Run loops. The error is one of the environment, or a server that ended by itself;
+// violations are in the verdict.
+func (l Loop) Run(ctx context.Context) (_ *Verdict, err error) {
 	w := &world{Loop: l, random: rand.New(rand.NewPCG(l.Seed, 1))}
-	var err error
 	if w.history, err = newHistory(filepath.Join(filepath.Dir(l.Server.Data), "history")); err != nil {
 		return nil, err
 	}
+	defer func() { err = errors.Join(err, w.history.close()) }()
+	defer w.Server.abandon()
 	if err := w.open(ctx); err != nil {
-		return nil, errors.Join(err, w.history.close())
+		return &w.verdict, err
+	}
+	if err := w.openLasting(); err != nil {
+		return &w.verdict, err
 	}
 	for range l.Cycles {
-		if err := w.cycle(ctx); err != nil {
-			return &w.verdict, errors.Join(err, w.Server.kill(), w.history.close())
+		if err := w.killCycle(ctx); err != nil {
+			return &w.verdict, err
 		}
 		fmt.Fprintln(l.Out, w.verdict.String())
 	}
-	w.checkStock()
-	return &w.verdict, errors.Join(w.Server.stop(), w.history.close())
+	return &w.verdict, w.stopCycle(ctx)
 }
 
-// open seeds the server, starts it and creates the products.
+// open seeds the server and starts it.
 func (w *world) open(ctx context.Context) error {
 	tokens := filepath.Join(filepath.Dir(w.Server.Data), "tokens")
 	if _, err := w.Server.run("user", "seed", "--count", fmt.Sprint(customers), "--tokens", tokens, "--valid-for", "24h"); err != nil {
@@ -107,21 +104,7 @@ func (w *world) open(ctx context.Context) error {
 	if err := w.readTokens(tokens); err != nil {
 		return err
 	}
-	if err := w.restart(ctx); err != nil {
-		return err
-	}
-	for i, opening := range openings {
-		reply := w.client.do(call{method: "POST", path: "/api/products", token: w.admin, body: fmt.Sprintf(
-			`{"sku":"P-%d","name":"Product %d","description":"","category":"test","price":{"amount":100,"currency":"EUR"},"stock":%d}`, i, i, opening)})
-		product, err := decode[struct {
-			ID string `json:"id"`
-		}](reply)
-		if err != nil || reply.status != 201 {
-			return fmt.Errorf("create a product: %d %s: %w", reply.status, reply.body, err)
-		}
-		w.products = append(w.products, product.ID)
-	}
-	return nil
+	return w.restart(ctx)
 }
 
 func (w *world) readTokens(path string) error {
@@ -141,68 +124,133 @@ func (w *world) readTokens(path string) error {
 	return nil
 }
 
-func (w *world) restart(ctx context.Context) error {
+func (w *world) restart(ctx context.Context) (err error) {
 	if err := w.Server.start(); err != nil {
 		return err
 	}
 	w.client = newClient(w.Server.address)
-	return w.Server.awaitReady(ctx)
+	w.recovery, err = w.Server.awaitReady(ctx)
+	return err
 }
 
-// cycle loads, kills, starts and checks.
-func (w *world) cycle(ctx context.Context) error {
-	stop := make(chan struct{})
-	var group sync.WaitGroup
-	for worker := range workers {
-		seed := w.random.Uint64()
-		group.Go(func() { w.work(worker, rand.New(rand.NewPCG(seed, 2)), stop) })
-	}
-	err := w.awaitAcknowledgements(ctx)
-	pause(time.Duration(w.random.IntN(100)) * time.Millisecond)
-	if killed := w.Server.kill(); err == nil {
-		err = killed
-	}
-	close(stop)
-	group.Wait()
+// killCycle loads, kills, kills in recoveries perhaps, starts and checks.
+func (w *world) killCycle(ctx context.Context) error {
+	earlier, err := w.load(ctx, w.Server.kill)
 	if err != nil {
 		return err
 	}
+	w.checkLog()
+	if w.verdict.Cycles%5 == 0 {
+		if err := w.checkJournal(false); err != nil {
+			return err
+		}
+	}
 	w.verdict.Cycles++
-	for w.random.IntN(3) == 0 {
-		if err := w.Server.start(); err != nil {
-			return err
-		}
-		pause(time.Duration(w.random.IntN(120)) * time.Millisecond)
-		if err := w.Server.kill(); err != nil {
-			return err
-		}
-		w.verdict.Recoveries++
+	if err := w.killRecoveries(ctx); err != nil {
+		return err
 	}
 	if err := w.restart(ctx); err != nil {
 		return err
 	}
-	w.check()
+	w.check(earlier)
 	return nil
+}
+
+// stopCycle loads, stops in order, and looks at everything that there ever was.
+func (w *world) stopCycle(ctx context.Context) error {
+	earlier, err := w.load(ctx, w.Server.stop)
+	if err != nil {
+		return err
+	}
+	w.checkLog()
+	if err := w.checkJournal(true); err != nil {
+		return err
+	}
+	if err := w.restart(ctx); err != nil {
+		return err
+	}
+	w.check(earlier)
+	w.inPeace = true
+	w.checkEnds()
+	w.checkOrders(w.orders, w.lookUp)
+	w.checkOrders(w.orders, w.lookUpByID)
+	w.checkEnds()
+	err = w.Server.stop()
+	w.checkLog()
+	return err
+}
+
+// load lets buyers and readers at the server, and ends it when there was enough of
+// that. It returns the orders of earlier cycles that may have been changed.
+func (w *world) load(ctx context.Context, end func() error) ([]*attempt, error) {
+	if err := w.openFresh(); err != nil {
+		return nil, err
+	}
+	earlier := w.chooseEarlier()
+	stop := make(chan struct{})
+	var group sync.WaitGroup
+	run := func(count int, do func(int, *rand.Rand)) {
+		for i := range count {
+			random := rand.New(rand.NewPCG(w.random.Uint64(), 2))
+			group.Go(func() { do(i, random) })
+		}
+	}
+	run(buyers, func(i int, random *rand.Rand) { w.buy(i, random, stop) })
+	run(stockReaders, func(_ int, random *rand.Rand) { w.readStocks(random, stop) })
+	run(orderReaders, func(_ int, random *rand.Rand) { w.readOrders(random, stop) })
+	err := w.awaitAcknowledgements(ctx)
+	if err == nil {
+		pause(w.random, killDelayMax)
+		err = end()
+	}
+	close(stop)
+	group.Wait()
+	return earlier, err
+}
+
+// chooseEarlier draws orders that exist, and those whose holds are about to end.
+func (w *world) chooseEarlier() []*attempt {
+	var chosen []*attempt
+	for i := len(w.orders) - 1; i >= 0 && len(chosen) < earlierMax/2; i-- {
+		if a := w.orders[i]; a.product.brief() && a.status == statusReserved {
+			chosen = append(chosen, a)
+		}
+	}
+	known := make(map[*attempt]bool)
+	for _, a := range chosen {
+		known[a] = true
+	}
+	for range min(earlierMax-len(chosen), len(w.orders)) {
+		if a := w.orders[w.random.IntN(len(w.orders))]; !known[a] {
+			known[a] = true
+			chosen = append(chosen, a)
+		}
+	}
+	w.earlier = make(chan *attempt, len(chosen))
+	for _, a := range chosen {
+		w.earlier <- a
+	}
+	return chosen
 }
 
 // pause lets the server run for a while before it is killed: the moment of the
 // kill is the experiment's variable, nothing waits for it.
-func pause(duration time.Duration) { <-time.After(duration) }
+func pause(random *rand.Rand, most time.Duration) {
+	<-time.After(time.Duration(random.Int64N(int64(most))))
+}
 
 func (w *world) awaitAcknowledgements(ctx context.Context) error {
 	deadline := time.After(readyMax)
 	for w.history.acknowledged() < w.AcknowledgementsMin {
 		select {
 		case <-time.After(time.Millisecond):
+		case <-w.Server.ended:
+			return w.Server.endedByItself()
 		case <-deadline:
-			return fmt.Errorf("only %d acknowledgements within %s\n%s", w.history.acknowledged(), readyMax, w.Server.log.String())
+			return fmt.Errorf("only %d acknowledgements within %s\n%s", w.history.acknowledged(), readyMax, w.Server.log)
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 	return nil
-}
-
-func (w *world) violation(format string, arguments ...any) {
-	w.verdict.Violations = append(w.verdict.Violations, fmt.Sprintf(format, arguments...))
 }

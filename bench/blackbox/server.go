@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -27,15 +29,19 @@ type Server struct {
 
 	address string
 	command *exec.Cmd
-	exited  chan error
-	log     bytes.Buffer
+	log     *serverLog
+	// ended is closed when the process is gone.
+	ended chan struct{}
 }
 
-// readyMax bounds the wait for a server to be ready.
+// readyMax bounds the wait for a server to be ready, and for it to stop.
 const readyMax = 30 * time.Second
 
+// environment is that of this process, without options that somebody has set for
+// another server: only the test's count.
 func (s *Server) environment() []string {
-	return append(append(os.Environ(), "HOLDFAST_DATA_DIR="+s.Data), s.Environment...)
+	inherited := slices.DeleteFunc(os.Environ(), func(variable string) bool { return strings.HasPrefix(variable, "HOLDFAST_") })
+	return append(append(inherited, "HOLDFAST_DATA_DIR="+s.Data), s.Environment...)
 }
 
 // run runs one of the program's commands and returns what it prints.
@@ -46,35 +52,51 @@ func (s *Server) run(arguments ...string) (string, error) {
 	command.Stderr = &stderr
 	output, err := command.Output()
 	if err != nil {
-		return "", fmt.Errorf("holdfast %s: %w\n%s", strings.Join(arguments, " "), err, stderr.String())
+		return "", fmt.Errorf("holdfast %s: %w\n%s%s", strings.Join(arguments, " "), err, output, stderr.String())
 	}
 	return strings.TrimSpace(string(output)), nil
 }
 
 // start begins a new process on a free port; it does not wait.
 func (s *Server) start() error {
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
+	var err error
+	if s.address, err = freeAddress(); err != nil {
 		return err
 	}
-	s.address = listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		return err
-	}
-	s.log.Reset()
-	s.command, s.exited = exec.Command(s.Binary, "serve"), make(chan error, 1)
+	s.command = exec.Command(s.Binary, "serve")
 	s.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if s.DiskBytes > 0 {
 		s.giveDisk()
 	}
 	s.command.Env = append(s.environment(), "HOLDFAST_LISTEN="+s.address, "HOLDFAST_ADMIN_LISTEN=127.0.0.1:0")
-	s.command.Stdout, s.command.Stderr = &s.log, &s.log
+	s.log, s.ended = newServerLog(), make(chan struct{})
+	s.command.Stdout, s.command.Stderr = s.log, s.log
 	if err := s.command.Start(); err != nil {
 		return fmt.Errorf("start the server: %w", err)
 	}
-	command, exited := s.command, s.exited
-	go func() { exited <- command.Wait() }()
+	go func(command *exec.Cmd, ended chan struct{}) {
+		_ = command.Wait() // its ProcessState says more than the error
+		close(ended)
+	}(s.command, s.ended)
 	return nil
+}
+
+// freeAddress returns a loopback address that nobody listens on. Its port is not
+// one that the system gives to outgoing connections: whoever asks again and again
+// whether the server listens yet could be given its port, and reach himself.
+func freeAddress() (string, error) {
+	const portMin, portMax = 10_000, 30_000
+	var failure error
+	for range 100 {
+		address := fmt.Sprintf("127.0.0.1:%d", portMin+rand.IntN(portMax-portMin))
+		listener, err := net.Listen("tcp4", address)
+		if err != nil {
+			failure = err
+			continue
+		}
+		return address, listener.Close()
+	}
+	return "", fmt.Errorf("find a free port: %w", failure)
 }
 
 // giveDisk makes the process mount a small file system over its data directory,
@@ -95,33 +117,58 @@ func (s *Server) giveDisk() {
 // disk returns a path under which this process sees the server's data directory.
 func (s *Server) disk() string { return fmt.Sprintf("/proc/%d/root%s", s.command.Process.Pid, s.Data) }
 
-// awaitReady asks /readyz until it says yes.
-func (s *Server) awaitReady(ctx context.Context) error {
+// probe asks /readyz; 0 means that nobody listens.
+func (s *Server) probe() int {
+	status, _, err := fasthttp.GetTimeout(nil, "http://"+s.address+"/readyz", time.Second)
+	if err != nil {
+		return 0
+	}
+	return status
+}
+
+// probePause is the time between two questions whether the server is ready.
+const probePause = 500 * time.Microsecond
+
+// awaitReady asks until the server says yes. It returns how long the server was
+// listening and not ready: that is its recovery.
+func (s *Server) awaitReady(ctx context.Context) (recovery time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readyMax)
 	defer cancel()
+	var listening time.Time
 	for {
-		status, _, err := fasthttp.GetTimeout(nil, "http://"+s.address+"/readyz", time.Second)
-		if err == nil && status == fasthttp.StatusOK {
-			return nil
+		status := s.probe()
+		if status != 0 && listening.IsZero() {
+			listening = time.Now()
+		}
+		if status == fasthttp.StatusOK {
+			return time.Since(listening), nil
 		}
 		select {
-		case err := <-s.exited:
-			s.exited <- err
-			return fmt.Errorf("the server ended: %w\n%s", err, s.log.String())
+		case <-s.ended:
+			return 0, s.endedByItself()
 		case <-ctx.Done():
-			return fmt.Errorf("the server was not ready within %s\n%s", readyMax, s.log.String())
-		case <-time.After(5 * time.Millisecond):
+			return 0, fmt.Errorf("the server was not ready within %s\n%s", readyMax, s.log)
+		case <-time.After(probePause):
 		}
 	}
 }
 
-// kill ends the process with SIGKILL and waits for its end.
+// kill ends the process with SIGKILL and waits for its end. A process that ended
+// otherwise, before or meanwhile, is an error: then nothing was tried that counts.
 func (s *Server) kill() error {
 	if err := s.command.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("kill the server: %w", err)
 	}
-	s.exited <- <-s.exited
+	<-s.ended
+	status, known := s.command.ProcessState.Sys().(syscall.WaitStatus)
+	if !known || !status.Signaled() || status.Signal() != syscall.SIGKILL {
+		return s.endedByItself()
+	}
 	return nil
+}
+
+func (s *Server) endedByItself() error {
+	return fmt.Errorf("the server ended by itself: %s\n%s", s.command.ProcessState, s.log)
 }
 
 // stop ends the process with SIGTERM; it must end by itself and with success.
@@ -130,13 +177,20 @@ func (s *Server) stop() error {
 		return fmt.Errorf("stop the server: %w", err)
 	}
 	select {
-	case err := <-s.exited:
-		s.exited <- err
-		if err != nil {
-			return fmt.Errorf("the server ended badly: %w\n%s", err, s.log.String())
+	case <-s.ended:
+		if !s.command.ProcessState.Success() {
+			return fmt.Errorf("the server ended badly: %s\n%s", s.command.ProcessState, s.log)
 		}
 		return nil
 	case <-time.After(readyMax):
-		return errors.Join(fmt.Errorf("the server did not stop within %s\n%s", readyMax, s.log.String()), s.kill())
+		return errors.Join(fmt.Errorf("the server did not stop within %s\n%s", readyMax, s.log), s.kill())
+	}
+}
+
+// abandon ends the process however it can, if there is one.
+func (s *Server) abandon() {
+	if s.ended != nil {
+		_ = s.command.Process.Kill()
+		<-s.ended
 	}
 }

@@ -3,11 +3,12 @@ package blackbox
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync"
 )
 
-// work places orders, repeats some, confirms and cancels some, until the server
-// is gone.
-func (w *world) work(worker int, random *rand.Rand, stop <-chan struct{}) {
+// buy places orders, some of them in unkind ways, and changes some, until stop is
+// closed or the server is gone.
+func (w *world) buy(buyer int, random *rand.Rand, stop <-chan struct{}) {
 	for {
 		select {
 		case <-stop:
@@ -15,83 +16,72 @@ func (w *world) work(worker int, random *rand.Rand, stop <-chan struct{}) {
 		default:
 		}
 		a := &attempt{key: fmt.Sprintf("key-%08d-%016x", w.serial.Add(1), random.Uint64()),
-			customer: worker % customers, product: random.IntN(len(openings)), quantity: 1 + random.Int64N(3)}
-		if w.history.begin(a) != nil {
+			customer: buyer % customers, product: w.onSale[random.IntN(len(w.onSale))], quantity: 1 + random.Int64N(3)}
+		quantities := w.manner(a, random)
+		if err := w.history.begin(a); err != nil {
+			w.judge(err)
 			return
 		}
-		reply := w.place(a)
-		w.note(a, reply)
-		if reply.status == 0 {
-			continue
+		switch w.place(a, quantities...) {
+		case acknowledged:
+			w.goOn(a, random)
+		case sent:
+			if w.Server.probe() == 0 {
+				return
+			}
 		}
-		switch random.IntN(10) {
-		case 0:
-			w.repeat(a)
-		case 1, 2:
-			w.change(a, "confirm")
-		case 3:
-			w.change(a, "cancel")
-		}
+		w.changeEarlier(random)
 	}
 }
 
-func (w *world) place(a *attempt) answer {
-	return w.client.do(call{method: "POST", path: "/api/orders", token: w.tokens[a.customer], key: a.key,
-		body: fmt.Sprintf(`{"items":[{"product_id":%q,"quantity":%d}]}`, w.products[a.product], a.quantity)})
+// manner chooses how an order is sent: once, or several times at once, or together
+// with another body.
+func (w *world) manner(a *attempt, random *rand.Rand) []int64 {
+	switch random.IntN(16) {
+	case 0, 1:
+		w.count(func(v *Verdict) { v.Duplicates++ })
+		return []int64{a.quantity, a.quantity, a.quantity}
+	case 2:
+		a.rival = a.quantity + 1
+		w.count(func(v *Verdict) { v.Duplicates++; v.OtherBodies++ })
+		return []int64{a.quantity, a.rival, a.quantity, a.rival}
+	}
+	return []int64{a.quantity}
 }
 
-// note writes the answer to the history.
-func (w *world) note(a *attempt, reply answer) {
-	switch {
-	case reply.status == 201:
-		placed, err := decode[order](reply)
-		if err != nil || placed.ID == "" {
-			w.noteViolation("an acknowledgement that cannot be read: %s", reply.body)
-			return
-		}
-		w.history.end(a, acknowledged, placed.ID)
-	case reply.status >= 400 && reply.status < 500:
-		w.history.end(a, refused, fmt.Sprintf("%d %s", reply.status, reply.body))
-		if reply.status != 409 {
-			w.noteViolation("an order was refused with %d %s", reply.status, reply.body)
-		}
+// goOn does something with an order that was acknowledged.
+func (w *world) goOn(a *attempt, random *rand.Rand) {
+	switch random.IntN(16) {
+	case 0:
+		w.place(a, a.body())
+	case 1:
+		w.placeOther(a)
+	case 2, 3, 4:
+		w.change(a, confirm)
+	case 5:
+		w.change(a, cancel)
+	case 6:
+		w.change(a, confirm)
+		w.change(a, cancel)
+	case 7: // one of the two comes first, and which is open
+		var group sync.WaitGroup
+		group.Go(func() { w.change(a, confirm) })
+		group.Go(func() { w.change(a, cancel) })
+		group.Wait()
+	case 8:
+		w.lookUp(a)
 	}
 }
 
-// repeat sends an acknowledged order again: the answer must be the same order.
-func (w *world) repeat(a *attempt) {
-	if a.outcome != acknowledged {
+// changeEarlier changes an order of an earlier cycle now and then. Each is given to
+// one buyer, or to none.
+func (w *world) changeEarlier(random *rand.Rand) {
+	if random.IntN(8) != 0 {
 		return
 	}
-	reply := w.place(a)
-	if reply.status == 0 || reply.status >= 500 {
-		return
+	select {
+	case a := <-w.earlier:
+		w.change(a, []change{confirm, cancel}[random.IntN(2)])
+	default:
 	}
-	again, err := decode[order](reply)
-	if err != nil || reply.status != 201 || again.ID != a.order || !reply.replayed {
-		w.noteViolation("key %s: order %s, repeated: %d %s", a.key, a.order, reply.status, reply.body)
-	}
-}
-
-// change confirms or cancels an acknowledged order.
-func (w *world) change(a *attempt, how string) {
-	if a.outcome != acknowledged {
-		return
-	}
-	a.touched = true
-	reply := w.client.do(call{method: "POST", path: "/api/orders/" + a.order + "/" + how, token: w.tokens[a.customer], body: "{}"})
-	switch {
-	case reply.status == 200 && how == "confirm":
-		a.confirmed = true
-	case reply.status == 200:
-		a.cancelled = true
-	case reply.status != 0 && reply.status < 500:
-		w.noteViolation("%s of order %s: %d %s", how, a.order, reply.status, reply.body)
-	}
-}
-
-func (w *world) noteViolation(format string, arguments ...any) {
-	w.history.mutex.Lock()
-	defer w.history.mutex.Unlock()
-	w.violation(format, arguments...)
 }

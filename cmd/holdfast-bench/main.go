@@ -24,6 +24,7 @@ type shareCommand struct {
 	Holdfast    string        `help:"Path of the holdfast binary." default:"bin/holdfast" type:"existingfile"`
 	Rounds      int           `help:"Interleaved rounds." default:"5"`
 	Duration    time.Duration `help:"Length of one measurement, in whole seconds." default:"10s"`
+	WarmUp      time.Duration `help:"Length of the load before each measurement, in whole seconds; 0 is none." default:"2s"`
 	Connections int           `help:"Connections that send at once." default:"256"`
 	Customers   int           `help:"Customers that order in turn." default:"20000"`
 }
@@ -35,7 +36,7 @@ func (c *shareCommand) Run(ctx context.Context) error {
 		return fmt.Errorf("find this program: %w", err)
 	}
 	_, err = bench.Share{Holdfast: c.Holdfast, Self: self, Rounds: c.Rounds, Duration: c.Duration,
-		Connections: c.Connections, Customers: c.Customers, Out: os.Stdout}.Run(ctx)
+		WarmUp: c.WarmUp, Connections: c.Connections, Customers: c.Customers, Out: os.Stdout}.Run(ctx)
 	return err
 }
 
