@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/mail"
 	"strings"
+	"unicode"
 
 	"github.com/go-json-experiment/json"
 
@@ -20,18 +21,7 @@ func register(x *exchange) {
 	if !x.decode(&body) {
 		return
 	}
-	email, valid := normaliseEmail(body.Email)
-	name := strings.TrimSpace(body.Name)
-	var fields []fieldError
-	if !valid {
-		fields = append(fields, fieldError{pointer: "#/email", code: fieldInvalid, detail: "It must be a plain email address of at most 254 bytes."})
-	}
-	if name == "" || strings.ContainsAny(name, "\t\n") {
-		fields = append(fields, fieldError{pointer: "#/name", code: fieldInvalid, detail: "It must be one line that is not empty."})
-	}
-	if reason := password.Check(body.Password, name, email); reason != "" {
-		fields = append(fields, fieldError{pointer: "#/password", code: fieldInvalid, detail: string(reason)})
-	}
+	user, fields := customerOf(&body)
 	if len(fields) > 0 {
 		x.failFields(fields...)
 		return
@@ -41,18 +31,36 @@ func register(x *exchange) {
 		x.failHashing(err)
 		return
 	}
-	user := persistence.User{ID: identifier.Unsharded(x.now), Email: email, Name: name,
-		Role: persistence.RoleCustomer, PasswordHash: hash, CreatedAt: x.now}
+	user.ID, user.PasswordHash, user.CreatedAt = identifier.Unsharded(x.now), hash, x.now
 	ctx, cancel := x.storeContext()
 	defer cancel()
 	switch err := x.server.store.CreateUsers(ctx, []persistence.User{user}); {
 	case errors.Is(err, persistence.ErrExists):
 		x.fail(codeEmailTaken, "There is an account with this address. Log in instead.")
 	case err != nil:
-		x.failStore("creating an account", err)
+		x.failWrite("creating an account", err, "Log in; if that is refused, register again.")
 	default:
 		x.answerSession(201, &user)
 	}
+}
+
+// customerOf turns a body into an account, or says what is wrong with it.
+func customerOf(body *registerBody) (persistence.User, []fieldError) {
+	var fields []fieldError
+	email, valid := normaliseEmail(body.Email)
+	if !valid {
+		fields = append(fields, fieldError{pointer: "#/email", code: fieldInvalid,
+			detail: "It must be a plain email address of at most 254 bytes, without invisible characters, and beyond ASCII in small letters."})
+	}
+	name := strings.TrimSpace(body.Name)
+	if name == "" || strings.ContainsFunc(name, isInvisible) {
+		fields = append(fields, fieldError{pointer: "#/name", code: fieldInvalid,
+			detail: "It must be one line that is not empty, without invisible characters."})
+	}
+	if reason := password.Check(body.Password, name, email); reason != "" {
+		fields = append(fields, fieldError{pointer: "#/password", code: fieldInvalid, detail: string(reason)})
+	}
+	return persistence.User{Email: email, Name: name, Role: persistence.RoleCustomer}, fields
 }
 
 // login exchanges address and password for an access token. Unknown address,
@@ -62,32 +70,55 @@ func login(x *exchange) {
 	if !x.decode(&body) {
 		return
 	}
-	user, err := x.findUser(body.Email)
-	if err != nil {
-		x.failStore("looking up an account", err)
+	s := x.server
+	email, valid := normaliseEmail(body.Email)
+	if !valid {
+		email = body.Email // of nobody, and counted all the same
+	}
+	attempt, wait := s.logins.begin(email, addressOf(x.ctx.RemoteAddr()), x.now)
+	if wait > 0 {
+		s.metrics.loginsLimited.Inc()
+		x.failLimited("Too many logins have failed. Try again later.", wait)
 		return
 	}
-	matches, err := x.server.hasher.Verify(x.server.living, body.Password, user.PasswordHash)
+	user, evaluated := x.checkLogin(email, valid, body.Password)
+	switch {
+	case !evaluated:
+		attempt.undo()
+	case user.ID.IsZero():
+		x.fail(codeUnauthorized, "The address or the password is wrong.")
+	default:
+		attempt.succeed(x.now)
+		x.answerSession(200, &user)
+	}
+}
+
+// checkLogin returns the account that address and password open, or the zero User.
+// When it could not look, it has answered, and evaluated is false.
+func (x *exchange) checkLogin(email string, valid bool, secret string) (user persistence.User, evaluated bool) {
+	if valid {
+		var err error
+		if user, err = x.findUser(email); err != nil {
+			x.failStore("looking up an account", err)
+			return persistence.User{}, false
+		}
+	}
+	matches, err := x.server.hasher.Verify(x.server.living, secret, user.PasswordHash)
 	switch {
 	case errors.Is(err, password.ErrHash):
 		x.server.log.Error("an account's password hash is broken", "user_id", user.ID.String(), "error", err)
 	case err != nil:
 		x.failHashing(err)
-		return
+		return persistence.User{}, false
 	}
-	if !matches || user.Disabled || user.ID.IsZero() || !token.KnownRole(user.Role) {
-		x.fail(codeUnauthorized, "The address or the password is wrong.")
-		return
+	if !matches || user.Disabled || !token.KnownRole(user.Role) {
+		return persistence.User{}, true
 	}
-	x.answerSession(200, &user)
+	return user, true
 }
 
 // findUser returns the account with the address, or the zero User.
-func (x *exchange) findUser(address string) (persistence.User, error) {
-	email, valid := normaliseEmail(address)
-	if !valid {
-		return persistence.User{}, nil
-	}
+func (x *exchange) findUser(email string) (persistence.User, error) {
 	ctx, cancel := x.storeContext()
 	defer cancel()
 	user, err := x.server.store.UserByEmail(ctx, email)
@@ -122,9 +153,11 @@ func (x *exchange) answerSession(status int, user *persistence.User) {
 		ExpiresIn: int64(token.AccessLifetime.Seconds())})
 }
 
-// failHashing answers when no password could be hashed in time.
+// failHashing answers when no password could be hashed in time. It is counted, and
+// logged for those who look for it only: whoever floods us must not fill the log.
 func (x *exchange) failHashing(err error) {
-	x.server.log.Warn("a password was not hashed", "error", err, "request_id", string(x.requestID))
+	x.server.metrics.hashesRefused.Inc()
+	x.server.log.Debug("a password was not hashed", "error", err, "request_id", string(x.requestID))
 	x.fail(inventory.CodeOverloaded, "Too many people are logging in at this moment. Try again.")
 }
 
@@ -142,12 +175,30 @@ func userReplyOf(user *persistence.User) userReply {
 		CreatedAt: instantText(user.CreatedAt)}
 }
 
-// normaliseEmail returns an address in lower case, when it is a plain one.
+// normaliseEmail returns an address with the letters of ASCII in lower case, when
+// it is a plain one. What the lower case of other letters is depends on the
+// language, and two addresses must not become one: they have to come as small
+// letters.
 func normaliseEmail(text string) (string, bool) {
 	text = strings.TrimSpace(text)
 	parsed, err := mail.ParseAddress(text)
-	if err != nil || parsed.Address != text || len(text) > emailBytesMax {
+	if err != nil || parsed.Address != text || len(text) > emailBytesMax || strings.ContainsFunc(text, isInvisible) {
 		return "", false
 	}
-	return strings.ToLower(text), true
+	lower := strings.Map(lowerASCII, text)
+	return lower, lower == strings.ToLower(lower)
+}
+
+func lowerASCII(c rune) rune {
+	if c >= 'A' && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
+
+// isInvisible reports characters that nobody sees, and that make two names or
+// addresses look alike: controls, formats such as a change of direction or a space
+// of no width, fillers, and separators of lines.
+func isInvisible(c rune) bool {
+	return unicode.In(c, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point)
 }

@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/valyala/fasthttp"
 
+	"holdfast/internal/password"
 	"holdfast/internal/token"
 	"holdfast/inventory"
 	"holdfast/persistence"
@@ -75,17 +78,28 @@ func TestRegistrationRefusesBadValues(t *testing.T) {
 		call     call
 		pointers []string
 	}{
-		"short password":  {registration("a@example.org", "fourteen chars", "A"), []string{"#/password"}},
-		"shop's name":     {registration("a@example.org", "holdfast-holdfast", "A"), []string{"#/password"}},
-		"own name":        {registration("a@example.org", "margarethe12345", "Margarethe"), []string{"#/password"}},
-		"no address":      {registration("nobody", goodPassword, "A"), []string{"#/email"}},
-		"named address":   {registration("A <a@example.org>", goodPassword, "A"), []string{"#/email"}},
-		"long address":    {registration(strings.Repeat("a", 250)+"@example.org", goodPassword, "A"), []string{"#/email"}},
-		"blank name":      {registration("a@example.org", goodPassword, " "), []string{"#/name"}},
-		"control in name": {registration("a@example.org", goodPassword, "a\x01b"), []string{"#/name"}},
-		"all at once":     {registration("nobody", "holdfast-holdfast", " "), []string{"#/email", "#/name", "#/password"}},
-		"role":            {call{method: "POST", path: "/api/register", body: `{"email":"a@example.org","password":"x","name":"A","role":"admin"}`}, []string{"#/password", "#/role"}},
-		"nothing":         {call{method: "POST", path: "/api/register", body: `{}`}, []string{"#/email", "#/password", "#/name"}},
+		"short password":    {registration("a@example.org", "fourteen chars", "A"), []string{"#/password"}},
+		"shop's name":       {registration("a@example.org", "holdfast-holdfast", "A"), []string{"#/password"}},
+		"own name":          {registration("a@example.org", "margarethe12345", "Margarethe"), []string{"#/password"}},
+		"no address":        {registration("nobody", goodPassword, "A"), []string{"#/email"}},
+		"named address":     {registration("A <a@example.org>", goodPassword, "A"), []string{"#/email"}},
+		"long address":      {registration(strings.Repeat("a", 250)+"@example.org", goodPassword, "A"), []string{"#/email"}},
+		"blank name":        {registration("a@example.org", goodPassword, " "), []string{"#/name"}},
+		"control in name":   {registration("a@example.org", goodPassword, "a\x01b"), []string{"#/name"}},
+		"dotted I":          {registration("\u0130@example.org", goodPassword, "A"), []string{"#/email"}},
+		"Kelvin sign":       {registration("\u212a@example.org", goodPassword, "A"), []string{"#/email"}},
+		"no width":          {registration("a\u200b@example.org", goodPassword, "A"), []string{"#/email"}},
+		"joiner":            {registration("a@exa\u200dmple.org", goodPassword, "A"), []string{"#/email"}},
+		"soft hyphen":       {registration("a\u00ad@example.org", goodPassword, "A"), []string{"#/email"}},
+		"filler":            {registration("\u3164@example.org", goodPassword, "A"), []string{"#/email"}},
+		"turned name":       {registration("a@example.org", goodPassword, "A \u202egnp.exe"), []string{"#/name"}},
+		"isolated name":     {registration("a@example.org", goodPassword, "A \u2066b"), []string{"#/name"}},
+		"name of no width":  {registration("a@example.org", goodPassword, "\u200b"), []string{"#/name"}},
+		"name of two lines": {registration("a@example.org", goodPassword, "A\u2028B"), []string{"#/name"}},
+		"alphabet":          {registration("a@example.org", "abcdefghijklmno", "A"), []string{"#/password"}},
+		"all at once":       {registration("nobody", "holdfast-holdfast", " "), []string{"#/email", "#/name", "#/password"}},
+		"role":              {call{method: "POST", path: "/api/register", body: `{"email":"a@example.org","password":"x","name":"A","role":"admin"}`}, []string{"#/password", "#/role"}},
+		"nothing":           {call{method: "POST", path: "/api/register", body: `{}`}, []string{"#/email", "#/password", "#/name"}},
 	} {
 		c.call.body = strings.ReplaceAll(c.call.body, `\x01`, `\u0001`)
 		got := s.do(c.call)
@@ -98,7 +112,7 @@ func TestRegistrationRefusesBadValues(t *testing.T) {
 func TestStoreThatIsDownIsAnswered(t *testing.T) {
 	s := newStand(t)
 	s.store.down = errDown
-	for _, c := range []call{registration("a@example.org", goodPassword, "A"), loginWith("a@example.org", goodPassword),
+	for _, c := range []call{loginWith("a@example.org", goodPassword),
 		{method: "GET", path: "/api/me", token: s.customer}, {method: "GET", path: "/api/products"},
 		{method: "GET", path: "/api/products/01234567-89ab-7def-8123-456789abcdef"},
 	} {
@@ -108,6 +122,58 @@ func TestStoreThatIsDownIsAnswered(t *testing.T) {
 		require.NotEmpty(t, got.header.Get("Retry-After"))
 	}
 	require.Equal(t, 200, s.do(call{method: "GET", path: "/readyz?verbose"}).status, "selling goes on")
+}
+
+// Letters of ASCII are one in both cases; others are what they are.
+func TestAddressesAreComparedByASCII(t *testing.T) {
+	for given, want := range map[string]string{"Ada@Example.ORG": "ada@example.org", " ada@example.org ": "ada@example.org",
+		"\u00fcmit@example.org": "\u00fcmit@example.org", "\u0131@example.org": "\u0131@example.org",
+		"\u00dcmit@example.org": "", "\u0130@example.org": "", "i\u0307@example.org": "i\u0307@example.org"} {
+		got, valid := normaliseEmail(given)
+		require.Equal(t, want != "", valid, "%q", given)
+		if valid {
+			require.Equal(t, want, got, "%q", given)
+		}
+	}
+}
+
+// The other form of a password's accents opens the account too.
+func TestPasswordsAreNormalised(t *testing.T) {
+	s := newStand(t)
+	require.Equal(t, 201, s.do(registration("ada@example.org", "zwo\u0308lf Hummer u\u0308ben", "Ada")).status)
+	require.Equal(t, 200, s.do(loginWith("ada@example.org", "zw\u00f6lf Hummer \u00fcben")).status)
+	require.Equal(t, 401, s.do(loginWith("ada@example.org", "zwolf Hummer uben")).status)
+}
+
+// A write that was not answered may be done: nobody may say that it was not.
+func TestWriteWithoutAnAnswerIsUnknown(t *testing.T) {
+	s := newStand(t)
+	s.store.down = errDown
+	for _, c := range []call{registration("a@example.org", goodPassword, "A"),
+		{method: "POST", path: "/api/products", token: s.admin, body: fullProduct},
+		{method: "POST", path: "/api/products", token: s.admin, body: fullProduct, headers: key("product")},
+	} {
+		got := s.do(c)
+		require.Equal(t, 503, got.status, c.path)
+		require.Equal(t, "unknown_outcome", got.text("code"))
+		require.NotEmpty(t, got.header.Get("Retry-After"))
+		require.NotContains(t, string(got.body), "Nothing was changed")
+	}
+}
+
+// Whoever floods the hasher fills a counter, and no log that people read.
+func TestRefusedHashesAreCountedAndNotLogged(t *testing.T) {
+	s := newStand(t)
+	var ctx fasthttp.RequestCtx
+	ctx.Init(&fasthttp.Request{}, nil, nil)
+	x := &exchange{}
+	x.begin(s.server, s.server.unreadable, &ctx)
+	defer x.end()
+	x.failHashing(password.ErrBusy)
+	require.Equal(t, 503, ctx.Response.StatusCode())
+	require.EqualValues(t, 1, s.counter("http_server_password_hashes_refused_total"))
+	require.NotContains(t, s.log.String(), "level=WARN")
+	require.NotContains(t, s.log.String(), "level=ERROR")
 }
 
 func TestAPIKeysAreTrustedForAMinute(t *testing.T) {
@@ -130,7 +196,11 @@ func TestCachedTokenEnds(t *testing.T) {
 	require.Equal(t, 200, s.do(mine).status)
 	s.clock.advance(token.AccessLifetime - 1)
 	require.Equal(t, 200, s.do(mine).status)
-	s.clock.advance(31_000_000_000)
+	s.clock.advance(20 * time.Second)
+	_, known := s.server.tokens.Get([]byte(s.customer), s.clock.Now())
+	require.True(t, known, "a token that is accepted is known, in its last seconds too")
+	require.Equal(t, 200, s.do(mine).status)
+	s.clock.advance(11 * time.Second)
 	got := s.do(mine)
 	require.Equal(t, 401, got.status)
 	require.Contains(t, got.header.Get("WWW-Authenticate"), "Bearer")

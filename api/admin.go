@@ -25,6 +25,7 @@ func (s *Server) newAdmin() *fasthttp.Server {
 				ctx.Error("not found", fasthttp.StatusNotFound)
 			}
 		},
+		MaxRequestBodySize:           emptyBodyBytesMax,
 		ReadBufferSize:               headerBytesMax,
 		ReadTimeout:                  s.options.ReadTimeout,
 		IdleTimeout:                  s.options.IdleTimeout,

@@ -2,9 +2,7 @@ package api
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"net"
 	"runtime/debug"
 
 	"github.com/valyala/fasthttp"
@@ -36,6 +34,9 @@ func hygiene(request *fasthttp.Request) string {
 		return "Header lines must not be folded."
 	case header.ContentLength() == -1 && hasContentLength(header.RawHeaders()):
 		return "Content-Length and Transfer-Encoding exclude each other."
+	case len(header.PeekTrailerKeys()) > 0:
+		// A trailer arrives after everything was decided, and would be read as a header.
+		return "Trailer fields are not accepted."
 	case !isPlainPath(request.URI().PathOriginal()):
 		return "The path must not have control characters, backslashes or doubly encoded characters."
 	}
@@ -133,7 +134,10 @@ func (x *exchange) acceptBody() bool {
 	return false
 }
 
-var parameterCharset = []byte("charset=utf-8")
+var (
+	nameCharset = []byte("charset")
+	charsetJSON = []byte("utf-8")
+)
 
 // isJSONType accepts application/json, alone or with the charset that JSON has.
 func isJSONType(value []byte) bool {
@@ -141,8 +145,14 @@ func isJSONType(value []byte) bool {
 		return true
 	}
 	kind, parameter, found := bytes.Cut(value, []byte{';'})
-	return bytes.EqualFold(bytes.TrimSpace(kind), typeJSON) &&
-		(!found || bytes.EqualFold(bytes.TrimSpace(parameter), parameterCharset))
+	if !bytes.EqualFold(bytes.TrimSpace(kind), typeJSON) {
+		return false
+	}
+	name, charset, _ := bytes.Cut(bytes.TrimSpace(parameter), []byte{'='})
+	if n := len(charset); n >= 2 && charset[0] == '"' && charset[n-1] == '"' {
+		charset = charset[1 : n-1]
+	}
+	return !found || bytes.EqualFold(name, nameCharset) && bytes.EqualFold(charset, charsetJSON)
 }
 
 // access says who may call a route. Every row of the table names one; the zero
@@ -180,26 +190,6 @@ func (x *exchange) answerPanic(cause any) {
 	x.ctx.Response.Reset()
 	x.dress()
 	x.fail(codeInternal, "An unexpected error was logged under this request id.")
-}
-
-// answerBroken answers for a request that could not be read. fasthttp closes the
-// connection afterwards.
-func (s *Server) answerBroken(ctx *fasthttp.RequestCtx, err error) {
-	x := exchanges.Get().(*exchange)
-	x.begin(s, s.unreadable, ctx)
-	defer x.end()
-	var timeout net.Error
-	var small *fasthttp.ErrSmallBuffer
-	switch {
-	case errors.As(err, &small):
-		x.fail(codeHeadersTooLarge, fmt.Sprintf("Request line and headers have more than %d bytes.", headerBytesMax))
-	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		x.fail(codePayloadTooLarge, fmt.Sprintf("The body has more than %d bytes.", orderBodyBytesMax))
-	case errors.As(err, &timeout) && timeout.Timeout():
-		x.fail(codeRequestTimeout, "The request did not arrive in time.")
-	default:
-		x.fail(codeMalformed, "The request is not valid HTTP/1.1.")
-	}
 }
 
 // answerUnknown answers for a path that no route has.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/valyala/fasthttp"
+
 	"holdfast/internal/token"
 	"holdfast/inventory"
 	"holdfast/persistence"
@@ -12,66 +14,75 @@ import (
 
 var bearerScheme = []byte("bearer ")
 
-// credential returns what follows "Bearer " in Authorization.
-func (x *exchange) credential() []byte {
-	value := x.ctx.Request.Header.Peek("Authorization")
+// credentialOf returns what follows "Bearer " in the one Authorization.
+func credentialOf(header *fasthttp.RequestHeader) []byte {
+	values := header.PeekAll(headerAuthorization)
+	if len(values) != 1 {
+		return nil
+	}
+	value := values[0]
 	if len(value) <= len(bearerScheme) || !bytes.EqualFold(value[:len(bearerScheme)], bearerScheme) {
 		return nil
 	}
 	return value[len(bearerScheme):]
 }
 
-// authenticate verifies the credential, or refuses. A credential that was
-// verified before costs one look-up.
+// authenticate verifies the credential, or refuses.
 func (x *exchange) authenticate() bool {
-	credential := x.credential()
-	if len(credential) == 0 || len(credential) > token.BytesMax {
-		x.failCredential()
-		return false
-	}
-	if token.LooksLikeKey(textOf(credential)) {
-		return x.authenticateKey(credential)
-	}
-	s := x.server
-	if principal, known := s.tokens.Get(credential, x.now); known {
+	principal, err := x.server.recognise(credentialOf(&x.ctx.Request.Header), x.now)
+	switch {
+	case err == nil:
 		x.principal = principal
 		return true
-	}
-	principal, expires, err := s.signer.Verify(string(credential))
-	if err != nil {
+	case errors.Is(err, token.ErrInvalid):
 		x.failCredential()
-		return false
+	default:
+		x.failStore("looking up an API key", err)
 	}
-	s.tokens.Put(credential, principal, expires)
-	x.principal = principal
-	return true
+	return false
 }
 
-// authenticateKey verifies an API key. The cache knows it by its hash, so that
-// no key that is valid for years lies in memory.
-func (x *exchange) authenticateKey(key []byte) bool {
-	s, hash := x.server, token.HashKey(key)
-	if principal, known := s.keys.Get(hash[:], x.now); known {
-		x.principal = principal
-		return true
+// recognise returns whose credential it is. The error wraps [token.ErrInvalid], or
+// is the store's. A credential that was verified before costs one look-up.
+func (s *Server) recognise(credential []byte, now inventory.Instant) (token.Principal, error) {
+	if len(credential) == 0 || len(credential) > token.BytesMax {
+		return token.Principal{}, token.ErrInvalid
 	}
-	ctx, cancel := x.storeContext()
+	if token.LooksLikeKey(textOf(credential)) {
+		return s.recogniseKey(credential, now)
+	}
+	if principal, known := s.tokens.Get(credential, now); known {
+		return principal, nil
+	}
+	principal, refused, err := s.signer.Verify(string(credential))
+	if err != nil {
+		return token.Principal{}, err
+	}
+	s.tokens.Put(credential, principal, refused)
+	return principal, nil
+}
+
+// recogniseKey verifies an API key. The cache knows it by its hash, so that no key
+// that is valid for years lies in memory.
+func (s *Server) recogniseKey(key []byte, now inventory.Instant) (token.Principal, error) {
+	hash := token.HashKey(key)
+	if principal, known := s.keys.Get(hash[:], now); known {
+		return principal, nil
+	}
+	ctx, cancel := s.storeContext()
 	defer cancel()
 	found, err := s.store.APIKeyByHash(ctx, hash)
 	switch {
 	case errors.Is(err, persistence.ErrNotFound):
-		x.failCredential()
-		return false
+		return token.Principal{}, token.ErrInvalid
 	case err != nil:
-		x.failStore("looking up an API key", err)
-		return false
+		return token.Principal{}, err
 	case !token.KnownRole(found.Role):
-		x.failCredential()
-		return false
+		return token.Principal{}, token.ErrInvalid
 	}
-	x.principal = token.Principal{ID: found.ID, Role: found.Role}
-	s.keys.Put(hash[:], x.principal, x.now.Add(inventory.Instant(keyCacheLifetime/time.Nanosecond)))
-	return true
+	principal := token.Principal{ID: found.ID, Role: found.Role}
+	s.keys.Put(hash[:], principal, now.Add(inventory.Instant(keyCacheLifetime/time.Nanosecond)))
+	return principal, nil
 }
 
 // failCredential says the same whatever is wrong.

@@ -23,6 +23,7 @@ const (
 	codeSKUTaken             inventory.Code = "sku_taken"
 	codeInternal             inventory.Code = "internal_error"
 	codeVersionTimeout       inventory.Code = "version_timeout"
+	codeRateLimited          inventory.Code = "rate_limited"
 )
 
 // codeRow is what HTTP says about a code.
@@ -35,7 +36,7 @@ type codeRow struct {
 }
 
 // codeTable maps codes to HTTP. Nothing else in the package knows the status of a
-// code. Of several codes with one status, the first is the general one.
+// code.
 var codeTable = []codeRow{
 	{codeMalformed, http.StatusBadRequest, "The request is malformed", ""},
 	{codeInvalidCursor, http.StatusBadRequest, "The cursor is not valid for this list", ""},
@@ -66,6 +67,8 @@ var codeTable = []codeRow{
 	{inventory.CodeKeyReused, http.StatusUnprocessableEntity, "The key was used for another request", ""},
 	{codeHeadersTooLarge, http.StatusRequestHeaderFieldsTooLarge, "The headers are too large", ""},
 
+	{codeRateLimited, http.StatusTooManyRequests, "Too many requests of one kind", "1"},
+
 	{codeInternal, http.StatusInternalServerError, "Something went wrong here", ""},
 	{inventory.CodeOverloaded, http.StatusServiceUnavailable, "Too many requests at once", "1"},
 	{inventory.CodeStorageFull, http.StatusServiceUnavailable, "The storage is full", "10"},
@@ -76,20 +79,15 @@ var codeTable = []codeRow{
 	{codeVersionTimeout, http.StatusGatewayTimeout, "The version was not reached in time", ""},
 }
 
-// codeRows finds a row by its code, and generalRows by its status.
-var codeRows, generalRows = indexCodes()
+// codeRows finds a row by its code.
+var codeRows = indexCodes()
 
-func indexCodes() (map[inventory.Code]*codeRow, map[int]*codeRow) {
+func indexCodes() map[inventory.Code]*codeRow {
 	byCode := make(map[inventory.Code]*codeRow, len(codeTable))
-	byStatus := make(map[int]*codeRow)
 	for i := range codeTable {
-		row := &codeTable[i]
-		byCode[row.code] = row
-		if byStatus[row.status] == nil {
-			byStatus[row.status] = row
-		}
+		byCode[codeTable[i].code] = &codeTable[i]
 	}
-	return byCode, byStatus
+	return byCode
 }
 
 // rowOfCode returns the row of a code; one that is not in the table is a bug and

@@ -32,4 +32,6 @@
 //	H4  A refusal (4xx) has had no effect.
 //	H5  No answer says whether an account, an order or a product of somebody else
 //	    exists: another's object is not_found.
+//	H6  Who is not known makes the server take little: no place beyond a bound, no
+//	    room for a large body, no more than a few passwords hashed at a time.
 package api

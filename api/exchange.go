@@ -114,7 +114,11 @@ func (x *exchange) engine() (actors.Facade, bool) {
 
 // storeContext bounds one question to the store.
 func (x *exchange) storeContext() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(x.server.living, storeTimeout)
+	return x.server.storeContext()
+}
+
+func (s *Server) storeContext() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(s.living, storeTimeout)
 }
 
 // pathID reads a path parameter that is an identifier. What is none names
@@ -160,10 +164,29 @@ func (x *exchange) refuse(refusal inventory.Refusal) {
 	x.answerProblem(&problem{code: refusal.Code, detail: refusal.Detail, refusal: refusal})
 }
 
-// failStore answers for a store that could not: logged here, and only here.
+// failStore answers for a store that could not be read: logged here, and only
+// here.
 func (x *exchange) failStore(doing string, err error) {
-	x.server.log.Error("the store failed", "doing", doing, "error", err, "request_id", string(x.requestID))
+	x.logStore(doing, err)
 	x.fail(inventory.CodeStoreUnavailable, "The database cannot be reached. Nothing was changed; try again.")
+}
+
+// failWrite answers for a store that did not say whether it has written: a
+// transaction may be done although its answer was lost or came too late. How the
+// caller learns the truth is advice.
+func (x *exchange) failWrite(doing string, err error, advice string) {
+	x.logStore(doing, err)
+	x.fail(inventory.CodeUnknownOutcome, "The database did not answer in time; it may have done it. "+advice)
+}
+
+func (x *exchange) logStore(doing string, err error) {
+	x.server.log.Error("the store failed", "doing", doing, "error", err, "request_id", string(x.requestID))
+}
+
+// failLimited refuses until a moment that is wait from now.
+func (x *exchange) failLimited(detail string, wait inventory.Instant) {
+	seconds := (wait + inventory.Second - 1) / inventory.Second
+	x.answerProblem(&problem{code: codeRateLimited, detail: detail, retryAfter: int64(seconds)})
 }
 
 func (x *exchange) answerProblem(p *problem) {
@@ -173,7 +196,10 @@ func (x *exchange) answerProblem(p *problem) {
 	response.SetStatusCode(row.status)
 	response.Header.SetContentTypeBytes(typeProblem)
 	response.Header.SetCanonical(headerCacheControl, cacheNever)
-	if row.retryAfter != "" {
+	switch {
+	case p.retryAfter > 0:
+		response.Header.Set("Retry-After", strconv.FormatInt(p.retryAfter, 10))
+	case row.retryAfter != "":
 		response.Header.Set("Retry-After", row.retryAfter)
 	}
 	if p.code == codeUnauthorized {

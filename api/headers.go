@@ -5,11 +5,17 @@ import (
 	"encoding/hex"
 )
 
+// Names of headers that are looked at as a list: of two, whoever stands before us
+// may have believed the other one.
+const (
+	headerKey           = "Idempotency-Key"
+	headerAuthorization = "Authorization"
+)
+
 // Names and values of headers, in the form in which they are written.
 var (
 	headerRequestID    = []byte("X-Request-Id")
 	headerCacheControl = []byte("Cache-Control")
-	headerKey          = []byte("Idempotency-Key")
 	headerReplayed     = []byte("Idempotent-Replayed")
 	headerLocation     = []byte("Location")
 	headerETag         = []byte("Etag")

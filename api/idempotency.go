@@ -10,10 +10,15 @@ import (
 // form. It lies in the request. given is false when there is none; one that is
 // malformed is refused, and then ok is false.
 func (x *exchange) idempotencyKey() (key []byte, given, ok bool) {
-	value := x.ctx.Request.Header.PeekBytes(headerKey)
-	if len(value) == 0 {
+	values := x.ctx.Request.Header.PeekAll(headerKey)
+	if len(values) == 0 || len(values) == 1 && len(values[0]) == 0 {
 		return nil, false, true
 	}
+	if len(values) > 1 {
+		x.fail(codeKeyInvalid, "Only one Idempotency-Key may be sent.")
+		return nil, true, false
+	}
+	value := values[0]
 	if n := len(value); n >= 2 && value[0] == '"' && value[n-1] == '"' {
 		value = value[1 : n-1]
 	}

@@ -10,6 +10,13 @@ const (
 	// orderBodyBytesMax bounds the body of POST /api/orders, and what the server
 	// reads at all.
 	orderBodyBytesMax = 256 << 10
+	// strangerBodyBytesMax bounds the body of a caller who is not known, or not yet:
+	// beyond it: 413, or 401 when there are credentials. It is more than the
+	// largest registration takes with every character escaped.
+	strangerBodyBytesMax = 8 << 10
+	// emptyBodyBytesMax bounds the body of GET and HEAD, which take none; beyond
+	// it: 413.
+	emptyBodyBytesMax = 1 << 10
 	// jsonDepthMax bounds the nesting of a body; beyond it: 400.
 	jsonDepthMax = 16
 	// fieldErrorsMax bounds the errors[] of one answer; further ones are cut off.
@@ -28,6 +35,20 @@ const (
 	// ConnectionsMaxDefault bounds the open connections; further ones get 503.
 	ConnectionsMaxDefault = 65_536
 
+	// acceptPauseMin is the pause after a connection could not be accepted. It
+	// doubles up to acceptPauseMax while that goes on.
+	acceptPauseMin = 5 * time.Millisecond
+	acceptPauseMax = time.Second
+	// acceptQuiet without such a failure ends a burst of them: one is logged of each.
+	acceptQuiet = time.Minute
+	// refusalsMax bounds the refused connections whose request is waited for;
+	// further ones are answered before it.
+	refusalsMax = 128
+	// lingerMax is how long a connection that ends is read on, and lingerBytesMax how
+	// far: so long a client has to take the answer.
+	lingerMax      = 500 * time.Millisecond
+	lingerBytesMax = orderBodyBytesMax
+
 	// storeTimeout bounds one question to the store; then: store_unavailable.
 	storeTimeout = 2 * time.Second
 	// pingTimeout bounds the question of /readyz to the store.
@@ -35,10 +56,15 @@ const (
 
 	// versionWaitMax is how long a read of stock waits for a version; then: 504.
 	versionWaitMax = 2 * time.Second
-	// versionPollPause is the pause between two looks at the stock board.
-	versionPollPause = 5 * time.Millisecond
+	// versionPollPauseMin is the pause before the second look at the stock board. It
+	// doubles up to versionPollPauseMax: most versions are there at once, or late.
+	versionPollPauseMin = 5 * time.Millisecond
+	versionPollPauseMax = 50 * time.Millisecond
 	// versionWaitersMax bounds the reads that wait; further ones: overloaded.
 	versionWaitersMax = 1_024
+	// versionWaitersPerAddressMax bounds those of one address, which may be that of
+	// many shoppers; further ones: rate_limited.
+	versionWaitersPerAddressMax = 256
 
 	// pageLimitDefault and pageLimitMax are the items of one page of a list.
 	pageLimitDefault = 20
@@ -52,6 +78,14 @@ const (
 
 	// emailBytesMax bounds an address (RFC 5321 allows no longer path).
 	emailBytesMax = 254
+
+	// loginBucketsMax bounds the accounts and addresses whose failed logins are
+	// remembered, and loginTrustedMax those that logged in; those that matter least
+	// are forgotten.
+	loginBucketsMax = 65_536
+	loginTrustedMax = 65_536
+	// loginTrustLifetime is how long a login is remembered.
+	loginTrustLifetime = 30 * 24 * time.Hour
 
 	// keyCacheLifetime is how long a verified API key is trusted without asking the
 	// store: a deleted key works at most that long.

@@ -21,6 +21,9 @@ const (
 // statuses only: never an account or a product.
 type metrics struct {
 	durations *prometheus.HistogramVec
+	// acceptFailures counts what could not be accepted, hashesRefused passwords that
+	// waited in vain, and loginsLimited logins that were not looked at.
+	acceptFailures, hashesRefused, loginsLimited prometheus.Counter
 }
 
 func newMetrics(registry *prometheus.Registry, inFlight func() float64) (*metrics, error) {
@@ -33,7 +36,19 @@ func newMetrics(registry *prometheus.Registry, inFlight func() float64) (*metric
 		Name: "http_server_active_requests",
 		Help: "Requests that are being served.",
 	}, inFlight)
-	return m, errors.Join(registry.Register(m.durations), registry.Register(gauge))
+	failures := []error{registry.Register(m.durations), registry.Register(gauge)}
+	for _, row := range []struct {
+		counter    *prometheus.Counter
+		name, help string
+	}{
+		{&m.acceptFailures, "http_server_accept_failures_total", "Connections that could not be accepted at the first try."},
+		{&m.hashesRefused, "http_server_password_hashes_refused_total", "Passwords that were not hashed in time."},
+		{&m.loginsLimited, "http_server_logins_limited_total", "Logins that were refused because too many before had failed."},
+	} {
+		*row.counter = prometheus.NewCounter(prometheus.CounterOpts{Name: row.name, Help: row.help})
+		failures = append(failures, registry.Register(*row.counter))
+	}
+	return m, errors.Join(failures...)
 }
 
 // routeMetrics are the series of one route, found once and then by index. Those of

@@ -23,7 +23,10 @@ type documentReply struct{}
 // documentWriter makes the OpenAPI document from the bound routes.
 type documentWriter struct {
 	schemas object
-	err     error
+	// closed is set while the body of a request is written: nothing may be in it that
+	// is not described. Replies stay open, since later versions will say more.
+	closed bool
+	err    error
 }
 
 // buildDocument returns /openapi.json. It is made once, at start.
@@ -42,7 +45,8 @@ func (s *Server) buildDocument() ([]byte, error) {
 		"openapi": "3.1.0",
 		"info": object{"title": "Holdfast", "version": s.options.Version,
 			"description": "Real-time inventory for flash sales. Amounts are integers in minor units, times are RFC 3339 in UTC, ids are UUIDs. " +
-				"x-cost is what a call takes in units of a cheap read."},
+				"x-cost is what a call takes in units of a cheap read. A connection for which there is no place is answered " +
+				"overloaded (503) or rate_limited (429) and closed, whatever it asks for."},
 		"paths": paths,
 		"components": object{
 			"schemas": w.schemas,
@@ -71,8 +75,10 @@ func (w *documentWriter) operation(b *boundRoute) object {
 		operation["parameters"] = w.parameters(b.parameters)
 	}
 	if b.bodySchema != nil {
+		w.closed = true
 		operation["requestBody"] = object{"required": !b.bodyOptional,
 			"content": object{"application/json": object{"schema": w.reference(b.bodySchema)}}}
+		w.closed = false
 	}
 	if b.who != anyone {
 		operation["security"] = []any{object{"bearer": []string{}}}
@@ -179,9 +185,10 @@ func describeCodes(codes []inventory.Code) string {
 	return http.StatusText(rowOfCode(codes[0]).status) + ". Codes: " + strings.Join(words, ", ") + "."
 }
 
-// reference shows a schema: a struct by its name, anything else in place.
+// reference shows a schema: a struct by its name, anything else in place. What
+// replies share with a request is shown in place in the request, where it is closed.
 func (w *documentWriter) reference(s *schema) object {
-	if s.component == "" {
+	if s.component == "" || w.closed && !strings.HasSuffix(s.component, "Body") {
 		return w.inPlace(s)
 	}
 	if w.schemas[s.component] == nil {
@@ -231,8 +238,8 @@ func (w *documentWriter) inPlace(s *schema) object {
 	return shown
 }
 
-// members shows the properties of an object. Nothing else may be in it, but for
-// the document, which describes itself.
+// members shows the properties of an object, but for those of the document, which
+// describes itself.
 func (w *documentWriter) members(s *schema, shown object) {
 	if s.component == "DocumentReply" {
 		return
@@ -244,7 +251,10 @@ func (w *documentWriter) members(s *schema, shown object) {
 			required = append(required, member.name)
 		}
 	}
-	shown["properties"], shown["additionalProperties"] = properties, false
+	shown["properties"] = properties
+	if w.closed {
+		shown["additionalProperties"] = false
+	}
 	if len(required) > 0 {
 		shown["required"] = required
 	}

@@ -38,8 +38,8 @@ type Options struct {
 	ConnectionsMax, ConnectionsPerAddressMax int
 	// TokenCacheEntries bounds the cache of verified credentials.
 	TokenCacheEntries int
-	// PasswordsParallel bounds the passwords hashed at a time; zero is one per
-	// processor.
+	// PasswordsParallel bounds the passwords hashed at a time; zero is half of the
+	// processors, and one at least.
 	PasswordsParallel int
 }
 

@@ -56,6 +56,20 @@ func TestOrderLifecycle(t *testing.T) {
 	require.Equal(t, "invalid_transition", got.text("code"))
 }
 
+// The same key of two customers stands for two orders.
+func TestAKeyIsItsCallers(t *testing.T) {
+	s := newStand(t)
+	product := s.product("A", 5)
+	ids := map[string]bool{}
+	for _, caller := range []string{s.customer, s.other} {
+		placed := s.do(call{method: "POST", path: "/api/orders", token: caller, headers: key("one"), body: orderOf(product, 1)})
+		require.Equal(t, 201, placed.status, "%s", placed.body)
+		require.Empty(t, placed.header.Get("Idempotent-Replayed"))
+		ids[placed.text("id")] = true
+	}
+	require.Len(t, ids, 2)
+}
+
 func TestConfirmAfterTheHoldEnded(t *testing.T) {
 	s := newStand(t)
 	order := s.order(s.customer, "one", s.product("A", 5), 1)

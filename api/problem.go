@@ -18,6 +18,8 @@ type problem struct {
 	code   inventory.Code
 	detail string
 	fields []fieldError
+	// retryAfter is in seconds; zero is what the table of codes says.
+	retryAfter int64
 	// refusal adds the figures of the domain.
 	refusal inventory.Refusal
 }

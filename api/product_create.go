@@ -51,7 +51,7 @@ func createProduct(x *exchange) {
 	case errors.Is(err, persistence.ErrExists):
 		x.failSKU()
 	default:
-		x.failStore("creating a product", err)
+		x.failWrite("creating a product", err, "Repeat with the same Idempotency-Key; without one, sku_taken will say that it was done.")
 	}
 }
 

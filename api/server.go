@@ -39,19 +39,22 @@ type Server struct {
 	engine   atomic.Pointer[actors.Facade]
 	stopping atomic.Bool
 	inFlight atomic.Int64
-	// versionWaiters counts the reads that wait for a stock version.
-	versionWaiters atomic.Int64
+	// versionWaiters are the reads that wait for a stock version, connections those
+	// that are open.
+	versionWaiters, connections *tally
+	logins                      *throttle
 	// draining ends when Shutdown begins, and with it every wait for something that
 	// may never come. living ends when Shutdown has ended, for work in hand.
 	draining, living context.Context
 	drain, end       context.CancelFunc
 
-	mux        *router.Router
-	routes     []*boundRoute
-	unreadable *boundRoute
-	document   []byte
-	front      *fasthttp.Server
-	admin      *fasthttp.Server
+	mux    *router.Router
+	routes []*boundRoute
+	// unreadable and refused count what never became a request.
+	unreadable, refused *boundRoute
+	document            []byte
+	front               *fasthttp.Server
+	admin               *fasthttp.Server
 
 	// listening guards listeners and ended.
 	listening sync.Mutex
@@ -67,7 +70,9 @@ func New(options Options) (*Server, error) {
 	}
 	s := &Server{options: options, store: options.Store, clock: options.Clock, log: options.Log,
 		tokens: token.NewCache(options.TokenCacheEntries), keys: token.NewCache(keyCacheEntries),
-		hasher: password.NewHasher(options.PasswordsParallel)}
+		hasher: password.NewHasher(options.PasswordsParallel), logins: newThrottle(),
+		versionWaiters: newTally(versionWaitersMax, versionWaitersPerAddressMax),
+		connections:    newTally(options.ConnectionsMax, options.ConnectionsPerAddressMax)}
 	if s.signer, err = token.NewSigner(options.SigningKey, options.Clock); err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}
@@ -116,22 +121,26 @@ func (s *Server) buildRouter(table []route) (fasthttp.RequestHandler, error) {
 	}
 	mux.NotFound = s.bindPseudo("unknown_path", answerUnknown).serve
 	mux.MethodNotAllowed = s.bindPseudo("wrong_method", answerWrongMethod).serve
-	s.unreadable = s.bindPseudo("unreadable", nil)
+	s.unreadable, s.refused = s.bindPseudo("unreadable", nil), s.bindPseudo("refused_connection", nil)
 	return mux.Handler, nil
 }
+
+// workersPerConnection keeps fasthttp from refusing connections, in plain text: a
+// worker outlives its connection by a moment. The gate bounds them.
+const workersPerConnection = 2
 
 func (s *Server) newFront(handler fasthttp.RequestHandler) *fasthttp.Server {
 	return &fasthttp.Server{
 		Handler:                      handler,
 		ErrorHandler:                 s.answerBroken,
-		Concurrency:                  s.options.ConnectionsMax,
-		MaxConnsPerIP:                s.options.ConnectionsPerAddressMax,
-		MaxRequestBodySize:           orderBodyBytesMax,
+		HeaderReceived:               s.received,
+		ExpectHandler:                s.expected,
+		Concurrency:                  workersPerConnection * s.options.ConnectionsMax,
+		MaxRequestBodySize:           strangerBodyBytesMax,
 		ReadBufferSize:               headerBytesMax,
 		ReadTimeout:                  s.options.ReadTimeout,
 		WriteTimeout:                 s.options.WriteTimeout,
 		IdleTimeout:                  s.options.IdleTimeout,
-		TCPKeepalive:                 true,
 		DisablePreParseMultipartForm: true,
 		NoDefaultServerHeader:        true,
 		NoDefaultContentType:         true,
@@ -160,28 +169,27 @@ func (s *Server) SetStopping() { s.stopping.Store(true) }
 // Serve serves the API on listener until Shutdown, and then returns nil. It
 // closes the listener.
 func (s *Server) Serve(listener net.Listener) error {
-	return s.serve(s.front, listener, "the API")
+	return s.serve(s.front, newGate(s, listener, s.connections), "the API")
 }
 
 // ServeAdmin serves /metrics and /debug/pprof on listener until Shutdown, and
 // then returns nil. It closes the listener. Whoever can connect to it may read
 // both.
 func (s *Server) ServeAdmin(listener net.Listener) error {
-	return s.serve(s.admin, listener, "the admin listener")
+	return s.serve(s.admin, newGate(s, listener, nil), "the admin listener")
 }
 
 // serve remembers the listener, so that a Shutdown that comes before fasthttp
 // knows it ends it too.
-func (s *Server) serve(server *fasthttp.Server, listener net.Listener, what string) error {
+func (s *Server) serve(server *fasthttp.Server, listener *gate, what string) error {
 	s.listening.Lock()
 	if s.ended {
 		s.listening.Unlock()
 		return listener.Close()
 	}
-	once := &onceListener{Listener: listener}
-	s.listeners = append(s.listeners, once)
+	s.listeners = append(s.listeners, listener)
 	s.listening.Unlock()
-	err := server.Serve(once)
+	err := server.Serve(listener)
 	s.listening.Lock()
 	defer s.listening.Unlock()
 	if err == nil || s.ended {
@@ -204,17 +212,4 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	s.listening.Unlock()
 	return errors.Join(closed, s.front.ShutdownWithContext(ctx), s.admin.ShutdownWithContext(ctx))
-}
-
-// onceListener may be closed twice: by fasthttp and by us.
-type onceListener struct {
-	net.Listener
-	once sync.Once
-	err  error
-}
-
-// Close closes the listener at the first call.
-func (l *onceListener) Close() error {
-	l.once.Do(func() { l.err = l.Listener.Close() })
-	return l.err
 }

@@ -86,8 +86,7 @@ func newStand(t testing.TB, changes ...func(*Options)) *stand {
 	server, err := New(options)
 	require.NoError(t, err)
 	s.server = server
-	s.document, err = openapi3.NewLoader().LoadFromData(server.document)
-	require.NoError(t, err)
+	s.document = strictDocument(t, server.document)
 	dial := func(context.Context, string, string) (net.Conn, error) { return s.listener.Dial() }
 	s.client = &http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 64},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -105,6 +104,20 @@ func newStand(t testing.TB, changes ...func(*Options)) *stand {
 	s.admin, _ = s.person("admin@example.org", persistence.RoleAdmin)
 	s.service = s.machine("payments", persistence.RoleService)
 	return s
+}
+
+// strictDocument reads a document and closes its schemas: to clients a reply is open,
+// since later versions say more, but here it may say nothing that is not described.
+func strictDocument(t testing.TB, data []byte) *openapi3.T {
+	t.Helper()
+	document, err := openapi3.NewLoader().LoadFromData(data)
+	require.NoError(t, err)
+	for name, component := range document.Components.Schemas {
+		if component.Value.Type.Is("object") && name != "DocumentReply" {
+			component.Value.WithoutAdditionalProperties()
+		}
+	}
+	return document
 }
 
 func (s *stand) person(email string, role persistence.Role) (string, inventory.ID) {
@@ -234,7 +247,16 @@ func (s *stand) operation(method, target string) *openapi3.Operation {
 // raw writes bytes to a fresh connection and returns the first answer.
 func (s *stand) raw(data string) *http.Response {
 	s.t.Helper()
-	connection, err := s.listener.Dial()
+	return s.rawFrom("192.0.2.1", data)
+}
+
+// peer is an address to connect from.
+func peer(address string) net.Addr { return &net.TCPAddr{IP: net.ParseIP(address), Port: 40_000} }
+
+// rawFrom is raw for a connection from an address.
+func (s *stand) rawFrom(address, data string) *http.Response {
+	s.t.Helper()
+	connection, err := s.listener.DialWithLocalAddr(peer(address))
 	require.NoError(s.t, err)
 	defer connection.Close()
 	go func() { _, _ = io.WriteString(connection, data) }()
@@ -277,4 +299,36 @@ func newMemoryListener() *fasthttputil.InmemoryListener { return fasthttputil.Ne
 func clientOf(listener *fasthttputil.InmemoryListener) *http.Client {
 	dial := func(context.Context, string, string) (net.Conn, error) { return listener.Dial() }
 	return &http.Client{Transport: &http.Transport{DialContext: dial}}
+}
+
+// answers is how many answers the metrics count for a route.
+func (s *stand) answers(route string) uint64 {
+	s.t.Helper()
+	families, err := s.server.options.Registry.Gather()
+	require.NoError(s.t, err)
+	count := uint64(0)
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			for _, label := range metric.GetLabel() {
+				if label.GetName() == "http_route" && label.GetValue() == route {
+					count += metric.GetHistogram().GetSampleCount()
+				}
+			}
+		}
+	}
+	return count
+}
+
+// counter is the value of a counter.
+func (s *stand) counter(name string) float64 {
+	s.t.Helper()
+	families, err := s.server.options.Registry.Gather()
+	require.NoError(s.t, err)
+	for _, family := range families {
+		if family.GetName() == name {
+			return family.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	s.t.Fatalf("there is no metric %s", name)
+	return 0
 }

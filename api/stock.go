@@ -61,30 +61,46 @@ func (x *exchange) minVersion() (uint64, bool) {
 // waitForVersion looks at the stock until it has the version, or refuses. It
 // occupies its connection only; how many may wait is bounded.
 func (x *exchange) waitForVersion(engine actors.Facade, product inventory.ID, wanted uint64) (inventory.Stock, bool) {
-	s := x.server
-	defer s.versionWaiters.Add(-1)
-	if s.versionWaiters.Add(1) > versionWaitersMax {
+	waiters, address := x.server.versionWaiters, addressOf(x.ctx.RemoteAddr())
+	switch waiters.enter(address) {
+	case roomFull:
 		x.fail(inventory.CodeOverloaded, "Too many reads are waiting for a version.")
 		return inventory.Stock{}, false
+	case roomFullForOne:
+		x.fail(codeRateLimited, "Too many reads of your address are waiting for a version.")
+		return inventory.Stock{}, false
 	}
+	defer waiters.leave(address)
+	if stock, reached := x.pollForVersion(engine, product, wanted); reached {
+		return stock, true
+	}
+	x.fail(codeVersionTimeout, "The stock did not reach this version in time. It may never: ask without min_version.")
+	return inventory.Stock{}, false
+}
+
+// pollForVersion looks again and again, after pauses that grow.
+func (x *exchange) pollForVersion(engine actors.Facade, product inventory.ID, wanted uint64) (inventory.Stock, bool) {
+	s, pause := x.server, versionPollPauseMin
 	woken := make(chan struct{}, 1)
-	timer := s.clock.AfterFunc(versionPollPause, func() { woken <- struct{}{} })
+	timer := s.clock.AfterFunc(pause, func() { woken <- struct{}{} })
 	defer timer.Stop()
 	deadline := x.now.Add(inventory.Instant(versionWaitMax / time.Nanosecond))
-	for s.clock.Now() < deadline {
+	for {
 		select {
 		case <-woken:
 		case <-s.draining.Done():
-			deadline = 0
-			continue
+			return inventory.Stock{}, false
 		}
 		if stock, found := engine.Stock(product); found && stock.Version >= wanted {
 			return stock, true
 		}
-		timer.Reset(versionPollPause)
+		left := time.Duration(deadline - s.clock.Now())
+		if left <= 0 {
+			return inventory.Stock{}, false
+		}
+		pause = min(2*pause, versionPollPauseMax)
+		timer.Reset(min(pause, left))
 	}
-	x.fail(codeVersionTimeout, "The stock did not reach this version in time. It may never: ask without min_version.")
-	return inventory.Stock{}, false
 }
 
 // adjustStock books units in or out.
@@ -123,13 +139,23 @@ func adjustStock(x *exchange) {
 		Delta: body.Delta, Reason: body.Reason, Note: body.Note,
 		Key: keyFingerprint(x.principal.ID, adjustRoute, key), Body: fingerprint(raw)})
 	if refusal.Refused() {
-		x.refuse(refusal)
+		x.refuseAdjustment(refusal)
 		return
 	}
 	if adjusted.Replayed {
 		x.ctx.Response.Header.SetCanonical(headerReplayed, valueTrue)
 	}
 	x.answerStock(&adjusted.Stock)
+}
+
+// refuseAdjustment passes on a refusal of the engine. Of the members that it is
+// given, it looks at the values of one only.
+func (x *exchange) refuseAdjustment(refusal inventory.Refusal) {
+	p := problem{code: refusal.Code, detail: refusal.Detail, refusal: refusal}
+	if refusal.Code == inventory.CodeValidationFailed {
+		p.fields = []fieldError{{pointer: "#/delta", code: fieldInvalid, detail: refusal.Detail}}
+	}
+	x.answerProblem(&p)
 }
 
 // appendStock appends a stock as stockReply describes it.

@@ -19,7 +19,8 @@ const (
 	waitersPerTurn = 32
 )
 
-// Hasher hashes and verifies passwords, at most one per processor at a time.
+// Hasher hashes and verifies passwords, few at a time: nobody has to prove who
+// they are to make it work, and whoever is selling needs the processors too.
 type Hasher struct {
 	turns   chan struct{}
 	waiters atomic.Int64
@@ -29,13 +30,18 @@ type Hasher struct {
 }
 
 // NewHasher returns a hasher that works on parallel passwords at a time; zero is
-// one per processor.
+// half of the processors, and one at least.
 func NewHasher(parallel int) *Hasher {
 	if parallel <= 0 {
-		parallel = runtime.GOMAXPROCS(0)
+		parallel = parallelDefault(runtime.NumCPU(), runtime.GOMAXPROCS(0))
 	}
 	return &Hasher{turns: make(chan struct{}, parallel), dummy: hash("the password of nobody")}
 }
+
+// parallelDefault is half of the processors. Go's own number is no measure of
+// them, since a program may ask for more than there are; where it is smaller, a
+// container has been given no more than that.
+func parallelDefault(machine, golang int) int { return max(1, min(machine, golang)/2) }
 
 // Hash returns the PHC string of a password, or [ErrBusy].
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
@@ -43,7 +49,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 		return "", err
 	}
 	defer h.leave()
-	return hash(password), nil
+	return hash(normalise(password)), nil
 }
 
 // Verify reports whether password has the hash phc. An empty phc matches no
@@ -54,6 +60,7 @@ func (h *Hasher) Verify(ctx context.Context, password, phc string) (bool, error)
 		return false, err
 	}
 	defer h.leave()
+	password = normalise(password)
 	if phc == "" {
 		_, err := verify(password, h.dummy)
 		return false, err

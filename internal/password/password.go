@@ -10,8 +10,13 @@
 // cannot make the program allocate or compute without bound.
 //
 // Hashing is made to be expensive: about 19 MiB and tens of milliseconds. The
-// [Hasher] therefore runs at most one per processor, and lets only a bounded
-// number wait for a bounded time; further ones get [ErrBusy].
+// [Hasher] therefore runs on half of the processors, and lets only a bounded
+// number wait for a bounded time; further ones get [ErrBusy]. Each hash takes its
+// memory anew: the library keeps to itself the function that could use a block
+// again.
+//
+// A password is hashed in Unicode's composed form, so that it is the same on a
+// keyboard that sends an accent as a character of its own.
 package password
 
 import (
@@ -24,6 +29,7 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/argon2"
+	"golang.org/x/text/unicode/norm"
 )
 
 // Parameters of new hashes: the minimum that OWASP recommends.
@@ -56,6 +62,9 @@ type parameters struct {
 	threads      uint8
 	salt, key    []byte
 }
+
+// normalise returns the form of a password that is counted and hashed (NFC).
+func normalise(password string) string { return norm.NFC.String(password) }
 
 // hash returns the PHC string of password with a fresh salt.
 func hash(password string) string {

@@ -2,9 +2,11 @@ package password
 
 import (
 	"context"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -71,16 +73,69 @@ func TestFullHasherAnswersBusy(t *testing.T) {
 
 func TestParallelHashesAreBounded(t *testing.T) {
 	h := NewHasher(2)
+	nobodyWaits, cancel := context.WithCancel(context.Background())
+	cancel()
+	for range 2 {
+		require.NoError(t, h.enter(nobodyWaits))
+	}
+	require.ErrorIs(t, h.enter(nobodyWaits), ErrBusy, "a third does not begin")
+	h.leave()
+	require.NoError(t, h.enter(nobodyWaits), "before one of them has ended")
+
 	var group sync.WaitGroup
-	for range 6 {
+	for range 4 { // some wait, and one of two turns is enough for all
 		group.Go(func() {
-			_, err := h.Hash(context.Background(), "anything")
-			assert.NoError(t, err)
-			assert.LessOrEqual(t, len(h.turns), 2)
+			_, err := h.Verify(context.Background(), "anything", "no hash")
+			assert.ErrorIs(t, err, ErrHash)
 		})
 	}
+	h.leave()
 	group.Wait()
+	h.leave()
 	require.Empty(t, h.turns)
+	require.Zero(t, h.waiters.Load())
+}
+
+// What the program asks Go for must not count: serve asks for twice the processors.
+func TestHashesLeaveHalfOfTheProcessors(t *testing.T) {
+	for _, c := range []struct{ machine, golang, want int }{
+		{1, 1, 1}, {1, 2, 1}, {2, 2, 1}, {2, 4, 1}, {3, 6, 1}, {4, 8, 2}, {8, 16, 4}, {64, 2, 1}, {64, 4, 2},
+	} {
+		require.Equal(t, c.want, parallelDefault(c.machine, c.golang), "%+v", c)
+	}
+	require.LessOrEqual(t, cap(NewHasher(0).turns), max(1, runtime.NumCPU()/2))
+}
+
+// The same password comes composed from one keyboard and decomposed from another.
+func TestPasswordsAreComparedInOneForm(t *testing.T) {
+	const composed, decomposed = "zw\u00f6lf Lobster \u00fcben", "zwo\u0308lf Lobster u\u0308ben"
+	h := NewHasher(1)
+	for _, pair := range [][2]string{{composed, decomposed}, {decomposed, composed}} {
+		phc, err := h.Hash(context.Background(), pair[0])
+		require.NoError(t, err)
+		got, err := h.Verify(context.Background(), pair[1], phc)
+		require.NoError(t, err)
+		require.True(t, got)
+	}
+	accents := strings.Repeat("e\u0301 ", 7)
+	require.GreaterOrEqual(t, utf8.RuneCountInString(accents), CharactersMin)
+	require.NotEmpty(t, Check(accents, "", ""), "an accent is no character of its own")
+	require.NotEmpty(t, Check("ma\u0301rgare\u0301the12345", "M\u00e1rgar\u00e9the", ""), "a name is found in either form")
+}
+
+func TestSequencesAreRefused(t *testing.T) {
+	for candidate, accepted := range map[string]bool{
+		"abcdefghijklmno": false, "onmlkjihgfedcba": false, "qwertyuiopasdfg": false, "poiuytrewqlkjhg": false,
+		"QwErTyUiOpAsDfG": false, "qwertzuiopasdfg": false, "azertyuiopqsdfg": false, "йцукенгшщзхъфыв": false,
+		"123456789012345": false, "987654321098765": false, "abc123def456ghi7": false, "1qaz2wsx3edc4rfv": false,
+		"aaaaabbbbbccccc": false, "abcdefg1234567!!": false, "qwerty12345asdfg": false, "xyzabcqweasdzxc1": false,
+		"!@#$%^&*()_+!@#$": false, "qwertyuiop my ox": false,
+		"seventeen lobsters": true, "first student canopy": true, "we were in a desert": true, "hijack the defender": true,
+		"736281940275619": true, "my abc has 26 cats": true, "зимняя вишня цветёт": true, "correct staple 9 velvet": true,
+	} {
+		reason := Check(candidate, "", "")
+		require.Equal(t, accepted, reason == "", "%q: %s", candidate, reason)
+	}
 }
 
 func TestRules(t *testing.T) {

@@ -34,6 +34,7 @@ type Reason string
 // Check returns why the password of the person with that name and address is
 // refused.
 func Check(password, name, email string) Reason {
+	password = normalise(password)
 	switch characters := utf8.RuneCountInString(password); {
 	case characters < CharactersMin:
 		return "A password has at least 15 characters."
@@ -47,7 +48,10 @@ func Check(password, name, email string) Reason {
 	if isCommon(folded) {
 		return "This password is one of the first that attackers try."
 	}
-	if hasPersonal(folded, append(personalWords(name, email), contextWords...)) {
+	if isSequence(folded) {
+		return "This password is hardly more than neighbours of the alphabet or of a keyboard."
+	}
+	if hasPersonal(folded, append(personalWords(normalise(name), normalise(email)), contextWords...)) {
 		return "A password must not be built from the shop's name, your name or your address."
 	}
 	return ""
@@ -75,20 +79,6 @@ func isCommon(text string) bool {
 	for _, common := range commonPasswords {
 		rest, found := strings.ReplaceAll(text, common, ""), strings.Contains(text, common)
 		if found && letters(rest) < 4 {
-			return true
-		}
-	}
-	return letters(text) == 0 && isDigitRun(text)
-}
-
-// isDigitRun reports whether text counts up or down, such as 123456789012345.
-func isDigitRun(text string) bool {
-	for _, step := range []int{1, 9} {
-		i := 1
-		for i < len(text) && text[i] >= '0' && text[i] <= '9' && int(text[i]-'0') == (int(text[i-1]-'0')+step)%10 {
-			i++
-		}
-		if i == len(text) {
 			return true
 		}
 	}

@@ -90,8 +90,10 @@ func (s *Signer) Issue(principal Principal, lifetime time.Duration) (string, err
 	return signed, nil
 }
 
-// Verify returns whose token it is and when it ends, or an error that wraps
-// [ErrInvalid].
+// Verify returns whose token it is and the first moment at which it is refused,
+// or an error that wraps [ErrInvalid]. That moment is a leeway after its end: a
+// cache that forgot the token at its end would verify it anew at every request
+// from then on.
 func (s *Signer) Verify(text string) (Principal, inventory.Instant, error) {
 	if len(text) > BytesMax {
 		return Principal{}, 0, fmt.Errorf("%w: longer than %d bytes", ErrInvalid, BytesMax)
@@ -114,5 +116,6 @@ func (s *Signer) Verify(text string) (Principal, inventory.Instant, error) {
 	case payload.IssuedAt == nil || payload.ID == "":
 		return Principal{}, 0, fmt.Errorf("%w: iat and jti are required", ErrInvalid)
 	}
-	return Principal{ID: id, Role: payload.Role}, inventory.Instant(payload.ExpiresAt.UnixNano()), nil
+	refused := payload.ExpiresAt.Add(leeway)
+	return Principal{ID: id, Role: payload.Role}, inventory.Instant(refused.UnixNano()), nil
 }

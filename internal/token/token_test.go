@@ -41,13 +41,34 @@ func TestIssuedTokenIsVerifiedUntilItEnds(t *testing.T) {
 	who := somebody()
 	text, err := s.Issue(who, AccessLifetime)
 	require.NoError(t, err)
-	got, expires, err := s.Verify(text)
+	got, refused, err := s.Verify(text)
 	require.NoError(t, err)
 	require.Equal(t, who, got)
-	require.Equal(t, start.Add(600*inventory.Second), expires)
-	c.now = expires.Add(31 * inventory.Second)
+	require.Equal(t, start.Add(630*inventory.Second), refused, "the lifetime and the leeway")
+	c.now = refused - 1
+	_, _, err = s.Verify(text)
+	require.NoError(t, err)
+	c.now = refused
 	_, _, err = s.Verify(text)
 	require.ErrorIs(t, err, ErrInvalid)
+}
+
+// What the cache accepts and what the signer accepts is the same at every moment,
+// the last seconds included.
+func TestCacheKnowsATokenAsLongAsItIsAccepted(t *testing.T) {
+	s, c := newSigner(t)
+	text, err := s.Issue(somebody(), AccessLifetime)
+	require.NoError(t, err)
+	cache := NewCache(0)
+	who, refused, err := s.Verify(text)
+	require.NoError(t, err)
+	cache.Put([]byte(text), who, refused)
+	for second := range inventory.Instant(640) {
+		c.now = start.Add(second * inventory.Second)
+		_, _, err := s.Verify(text)
+		_, known := cache.Get([]byte(text), c.now)
+		require.Equal(t, err == nil, known, "after %d s", second)
+	}
 }
 
 func TestSignerRefusesWeakKeysAndNobody(t *testing.T) {
