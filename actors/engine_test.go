@@ -326,9 +326,11 @@ func TestStockIsAdjusted(t *testing.T) {
 
 	key := h.key()
 	for range 3 {
-		reply, refusal = adjust(-11, key)
-		require.Equal(t, inventory.Refusal{}, refusal)
-		require.Equal(t, [3]int64{4, 4, 0}, h.stock(product))
+		for range 2 {
+			reply, refusal = adjust(-11, key)
+			require.Equal(t, inventory.Refusal{}, refusal)
+			require.Equal(t, [3]int64{4, 4, 0}, h.stock(product))
+		}
 		h.awaitProjection()
 	}
 	require.True(t, reply.Replayed)
@@ -417,8 +419,11 @@ func TestOrdersAreListedNewestFirst(t *testing.T) {
 func TestSellingGoesOnWithoutTheDatabase(t *testing.T) {
 	h := newHouse(t)
 	customer, product := h.customer(), h.product(100)
-	old := h.place(customer, product, 1)
-	_, refusal := h.engine.ConfirmOrder(ChangeOrder{Order: old.ID})
+	key := h.key()
+	placed, refusal := h.engine.PlaceOrder(orderOf(customer, key, product, 1))
+	require.Equal(t, inventory.Refusal{}, refusal)
+	old := placed.Order
+	_, refusal = h.engine.ConfirmOrder(ChangeOrder{Order: old.ID})
 	require.Equal(t, inventory.Refusal{}, refusal)
 	h.awaitProjection()
 
@@ -434,6 +439,8 @@ func TestSellingGoesOnWithoutTheDatabase(t *testing.T) {
 	require.Equal(t, inventory.CodeStoreUnavailable, refusal.Code)
 	_, refusal = h.engine.Order(t.Context(), old.ID, customer)
 	require.Equal(t, inventory.CodeStoreUnavailable, refusal.Code)
+	_, refusal = h.engine.PlaceOrder(orderOf(customer, key, product, 1))
+	require.Equal(t, inventory.CodeStoreUnavailable, refusal.Code, "a key that may be known is not taken for new")
 
 	h.store.away.Store(false)
 	h.awaitProjection()

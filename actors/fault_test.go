@@ -187,6 +187,10 @@ func TestAFullDiskRefusesAndResumes(t *testing.T) {
 	}
 	_, refusal := h.engine.CancelOrder(ChangeOrder{Order: held.ID})
 	require.Equal(t, inventory.CodeStorageFull, refusal.Code)
+	for _, delta := range []int64{7, -5} {
+		_, refusal = h.engine.AdjustStock(&AdjustStock{Product: product, Caller: customer, Delta: delta, Reason: "count", Key: h.key()})
+		require.Equal(t, inventory.CodeStorageFull, refusal.Code)
+	}
 	require.Equal(t, [3]int64{1_000_000, placed, 0}, h.stock(product))
 	require.Nil(t, h.failed.Load())
 
@@ -199,7 +203,57 @@ func TestAFullDiskRefusesAndResumes(t *testing.T) {
 	require.Equal(t, [3]int64{1_000_000, placed, 0}, h.stock(product))
 	p := h.engine.shelf.get(product)
 	h.awaitIdle()
-	require.Equal(t, p.board.read().Available(), p.stock.Available(), "a refused order kept its units")
+	require.Equal(t, p.board.read().Available(), p.stock.Available(), "what was refused kept or gave units")
+}
+
+// A hold that could not be ended on a full disk ends when there is space.
+func TestHoldsEndAfterAFullDisk(t *testing.T) {
+	disk := crashfs.New()
+	h := newHouseOn(t, disk)
+	customer, product := h.customer(), h.product(10)
+	h.place(customer, product, 4)
+	disk.SetCapacity(0)
+	for code := inventory.Code(""); code != inventory.CodeStorageFull; {
+		_, refusal := h.engine.AdjustStock(&AdjustStock{Product: product, Caller: customer, Delta: 1, Reason: "fill", Key: h.key()})
+		code = refusal.Code
+	}
+	h.awaitProjection()
+	h.clock.Advance(holdTime)
+	h.awaitIdle()
+	require.EqualValues(t, 4, h.stock(product)[1])
+	disk.SetCapacity(-1)
+	require.Eventually(t, func() bool {
+		h.clock.Advance(time.Second)
+		return h.stock(product)[1] == 0
+	}, waitMax, 10*time.Millisecond)
+}
+
+// Beyond the bound an operation is refused at once, before any effect.
+func TestOperationsInFlightAreBounded(t *testing.T) {
+	disk := newGatedDisk()
+	h := newHouseOn(t, disk.FS, func(o *Options) { o.InFlightMax = 2 })
+	customer, product := h.customer(), h.product(10)
+	release := sync.OnceFunc(disk.hold())
+	t.Cleanup(release)
+	answers := make(chan inventory.Refusal, 2)
+	for range 2 {
+		request := orderOf(customer, h.key(), product, 1)
+		go func() {
+			_, refusal := h.engine.PlaceOrder(request)
+			answers <- refusal
+		}()
+	}
+	require.Eventually(t, func() bool { return h.engine.inFlight.Load() == 2 }, waitMax, waitStep)
+	request := orderOf(customer, h.key(), product, 1)
+	_, refusal := h.engine.PlaceOrder(request)
+	require.Equal(t, inventory.CodeOverloaded, refusal.Code)
+	release()
+	for range 2 {
+		require.Equal(t, inventory.Refusal{}, <-answers)
+	}
+	_, refusal = h.engine.PlaceOrder(request)
+	require.Equal(t, inventory.Refusal{}, refusal)
+	require.Equal(t, [3]int64{10, 3, 0}, h.stock(product))
 }
 
 // The machine loses its power at any moment, with any part of what was not synced:
@@ -274,7 +328,7 @@ func (h *house) stormUntil(customers []inventory.ID, product inventory.ID, enoug
 
 // crash takes the disk as a loss of power leaves it, ends the engine without
 // ceremony, and starts another on what is left.
-func (h *house) crash(mode crashfs.Mode, random *rand.Rand) {
+func (h *house) crash(mode crashfs.Mode, random *rand.Rand, configure ...func(*Options)) {
 	left := h.disk.Crash(mode, random)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -285,5 +339,5 @@ func (h *house) crash(mode crashfs.Mode, random *rand.Rand) {
 	require.NoError(h.t, h.store.Close())
 	h.disk = left
 	h.failed.Store(nil)
-	h.open()
+	h.open(configure...)
 }

@@ -34,7 +34,7 @@ func TestFilesArePrivate(t *testing.T) {
 	for _, entry := range entries {
 		info, err := entry.Info()
 		require.NoError(t, err)
-		require.Equal(t, os.FileMode(fileMode), info.Mode(), entry.Name())
+		require.Equal(t, os.FileMode(0o600), info.Mode(), entry.Name())
 	}
 	require.NoError(t, store.Close())
 	entries, err = os.ReadDir(filepath.Dir(path))

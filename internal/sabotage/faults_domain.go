@@ -1,0 +1,78 @@
+package main
+
+const (
+	domainFolder = "inventory"
+	domainStock  = "inventory/stock.go"
+	domainOrder  = "inventory/order.go"
+	domainMoney  = "inventory/money.go"
+)
+
+// domainFaults decide wrongly.
+var domainFaults = []fault{
+	{
+		name:          "sell-one-too-many",
+		meaning:       "An order is accepted when one unit less is left than it asks for.",
+		substitutions: []substitution{{domainStock, "	case stock.Available() >= quantity:\n", "	case stock.Available()+1 >= quantity:\n"}},
+		test:          in(domainFolder, "TestDecideTake"),
+	},
+	{
+		name:          "sell-after-the-sale",
+		meaning:       "A product is still sold at the moment at which its sale ends.",
+		substitutions: []substitution{{domainStock, "now >= product.SaleEndsAt:\n", "now > product.SaleEndsAt:\n"}},
+		test:          in(domainFolder, "TestDecideTake"),
+	},
+	{
+		name:          "stock-not-checked",
+		meaning:       "An event that makes stock negative is absorbed.",
+		substitutions: []substitution{{domainStock, "	return s.Check()\n", "	return nil\n"}},
+		test:          in(domainFolder, "TestStockReportsAnImpossibleEvent"),
+	},
+	{
+		name:          "oversold-stock-not-reported",
+		meaning:       "Stock whose reserved and committed units together are more than there is passes the check.",
+		substitutions: []substitution{{domainStock, " || s.Reserved+s.Committed > s.OnHand {\n", " || s.Reserved > s.OnHand {\n"}},
+		test:          in(domainFolder, "TestStockReportsAnImpossibleEvent"),
+	},
+	{
+		name:          "write-off-of-promised-units",
+		meaning:       "The staff can book out units that are promised to orders.",
+		substitutions: []substitution{{domainStock, "	case after < stock.Reserved+stock.Committed:\n", "	case after < 0:\n"}},
+		test:          in(domainFolder, "TestDecideAdjust"),
+	},
+	{
+		name:          "confirm-at-the-deadline",
+		meaning:       "A confirm at expires_at is accepted.",
+		substitutions: []substitution{{domainOrder, "o.State == Reserved && now >= o.ExpiresAt:\n", "o.State == Reserved && now > o.ExpiresAt:\n"}},
+		test:          in(domainFolder, "TestOrderDecisions"),
+	},
+	{
+		name:          "confirm-until-the-timer-fires",
+		meaning:       "A confirm after expires_at is accepted when the timer is late.",
+		substitutions: []substitution{{domainOrder, "	case o.State == Expired, o.State == Reserved && now >= o.ExpiresAt:\n", "	case o.State == Expired:\n"}},
+		test:          in("api", "TestConfirmAfterTheHoldEnded"),
+	},
+	{
+		name:          "order-leaves-reserved-twice",
+		meaning:       "An order that was confirmed can expire, and its units are given back.",
+		substitutions: []substitution{{domainOrder, "	OrderExpired:   {[]State{Reserved}, Expired},\n", "	OrderExpired:   {[]State{Reserved, Confirmed}, Expired},\n"}},
+		test:          in(domainFolder, "TestOrderEvolvesOnlyAlongTheStateMachine"),
+	},
+	{
+		name:          "sum-overflows",
+		meaning:       "Sums of quantities and of money wrap around.",
+		substitutions: []substitution{{domainMoney, "	if (a > 0 && b > 0 && sum < 0) || (a < 0 && b < 0 && sum >= 0) {\n", "	if false {\n"}},
+		test:          in(domainFolder, "TestDecidePlace"),
+	},
+	{
+		name:          "product-overflows",
+		meaning:       "The price of many units wraps around.",
+		substitutions: []substitution{{domainMoney, "	if high != 0 || low > 1<<63-1 {\n", "	if high > 1<<63 {\n"}},
+		test:          in(domainFolder, "TestMoneyIsExactOrRefused"),
+	},
+	{
+		name:          "merged-lines-unbounded",
+		meaning:       "Lines of one product add up to more than an order may take.",
+		substitutions: []substitution{{domainOrder, "		if merged[last].Quantity > LineQuantityMax {\n", "		if false {\n"}},
+		test:          in(domainFolder, "TestMergeLinesKeepsEveryUnit"),
+	},
+}
