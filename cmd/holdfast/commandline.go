@@ -13,7 +13,7 @@ type commandLine struct {
 	globalOptions
 
 	Serve       serveCommand       `cmd:"" default:"withargs" help:"Serve the API. The default."`
-	Journal     journalCommands    `cmd:"" help:"Look into the journal. Nothing is changed."`
+	Journal     journalCommands    `cmd:"" help:"Look into the journal while no server runs on it. Nothing is changed."`
 	User        userCommands       `cmd:"" help:"Make and change accounts."`
 	APIKey      apiKeyCommands     `cmd:"" name:"apikey" help:"Make API keys."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it is ready: exit code 0 or 1."`

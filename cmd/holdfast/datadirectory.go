@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
 
 	"holdfast/persistence/journal"
@@ -23,10 +25,24 @@ type dataDirectory struct {
 
 // openDataDirectory takes the folder for this process, and makes it when it is
 // missing. The error names the pid of a process that has it.
-func openDataDirectory(path string) (*dataDirectory, error) {
+func (p *program) openDataDirectory() (*dataDirectory, error) {
+	path := p.options.DataDir
 	lock, err := journal.LockDirectory(path)
+	if errors.Is(err, journal.ErrLocked) {
+		return nil, fmt.Errorf("%w; one process at a time may use it: stop that one first", err)
+	}
 	if err != nil {
 		return nil, err
+	}
+	information, err := os.Stat(path)
+	if err != nil {
+		return nil, errors.Join(err, lock.Release())
+	}
+	// Its files are private whatever its own mode is, but for who may replace them.
+	// Container platforms hand such folders over, so this is no refusal.
+	if mode := information.Mode().Perm(); mode&0o022 != 0 {
+		p.log.Warn("other users can replace the files of the data directory, and with them the key of access tokens: chmod go-w",
+			"data_dir", path, "mode", fmt.Sprintf("%04o", mode))
 	}
 	return &dataDirectory{path: path, lock: lock}, nil
 }
@@ -40,7 +56,7 @@ func (d *dataDirectory) Close() error { return d.lock.Release() }
 
 // withStore runs work on the data directory and its database.
 func (p *program) withStore(ctx context.Context, work func(*dataDirectory, *sqlite.Store) error) (err error) {
-	directory, err := openDataDirectory(p.options.DataDir)
+	directory, err := p.openDataDirectory()
 	if err != nil {
 		return err
 	}

@@ -28,10 +28,10 @@ func (s *server) openDemo(ctx context.Context, p *program, options *serverOption
 	if err != nil || len(present) > 0 {
 		return err
 	}
-	for _, demo := range demoProducts {
+	for i, demo := range demoProducts {
 		now := p.clock.Now()
 		product := persistence.CatalogueProduct{
-			Product: inventory.Product{ID: identifier.Unsharded(now), SKU: demo.sku, HoldSeconds: inventory.HoldSecondsDefault,
+			Product: inventory.Product{ID: identifier.Unsharded(now.Add(inventory.Instant(i) * inventory.Millisecond)), SKU: demo.sku, HoldSeconds: inventory.HoldSecondsDefault,
 				Price: inventory.Money{Minor: demo.price, Currency: inventory.Currency{'E', 'U', 'R'}}},
 			Name: demo.name, Description: demo.description, Category: "demo", OpeningStock: demo.stock,
 			Version: 1, CreatedAt: now, UpdatedAt: now,

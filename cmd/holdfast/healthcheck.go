@@ -20,6 +20,21 @@ type healthcheckCommand struct {
 // answerBytesMax bounds what is shown of an answer.
 const answerBytesMax = 1024
 
+// Validate refuses what cannot be asked.
+func (c *healthcheckCommand) Validate() error {
+	if c.Timeout <= 0 {
+		return usagef("--timeout is %s and must be above 0, such as 3s", c.Timeout)
+	}
+	return c.listenOption.Validate()
+}
+
+// healthcheckClient asks the server itself: no proxy, and no other place that an
+// answer points to.
+var healthcheckClient = &http.Client{
+	Transport:     &http.Transport{DisableKeepAlives: true},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
 // Run succeeds when the server answers 2xx.
 func (c *healthcheckCommand) Run(ctx context.Context) error {
 	address := c.URL
@@ -36,7 +51,7 @@ func (c *healthcheckCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return usagef("--url: %v", err)
 	}
-	answer, err := http.DefaultClient.Do(request)
+	answer, err := healthcheckClient.Do(request)
 	if err != nil {
 		return fmt.Errorf("ask the server: %w", err)
 	}
@@ -54,6 +69,9 @@ func reachable(listen string) (string, error) {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
 		return "", usagef("--listen: %v", err)
+	}
+	if port == "0" {
+		return "", usagef("--listen is %q, a port that the server chooses: name the port that it listens on", listen)
 	}
 	switch host {
 	case "", "0.0.0.0":

@@ -17,16 +17,25 @@ type journalDumpCommand struct {
 	To   uint64 `default:"0" help:"The last sequence to print; 0 is the end."`
 }
 
+// Validate refuses a range that has no record.
+func (c *journalDumpCommand) Validate() error {
+	if c.To != 0 && c.To < c.From {
+		return usagef("--to is %d and must be at least --from, which is %d", c.To, c.From)
+	}
+	return nil
+}
+
 // Run prints the records. It verifies what it reads.
 func (c *journalDumpCommand) Run(p *program) (err error) {
-	directory, err := openJournalDirectory(p.options.DataDir)
+	directory, err := p.openJournalDirectory()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, directory.Close()) }()
 	buffer := bufio.NewWriter(p.stdout)
 	encoder := json.NewEncoder(buffer)
-	err = journal.Dump(journal.Disk{}, directory.journal(), c.From, c.To, func(sequence uint64, record []byte) error {
+	encoder.SetEscapeHTML(false) // a note is searched for as it was written
+	err = journal.Dump(presentDisk{}, directory.journal(), c.From, c.To, func(sequence uint64, record []byte) error {
 		event, err := persistence.DecodeEvent(record)
 		if err != nil {
 			return err

@@ -22,7 +22,7 @@ type journalVerifyCommand struct {
 
 // Run prints what was verified, also when something after it cannot be.
 func (c *journalVerifyCommand) Run(ctx context.Context, p *program) (err error) {
-	directory, err := openJournalDirectory(p.options.DataDir)
+	directory, err := p.openJournalDirectory()
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func (c *journalVerifyCommand) Run(ctx context.Context, p *program) (err error) 
 			return err
 		}
 	}
-	report, err := journal.Verify(journal.Disk{}, directory.journal(), projected)
+	report, err := journal.Verify(presentDisk{}, directory.journal(), projected)
 	show := printReport
 	if c.JSON {
 		show = printReportJSON
@@ -41,13 +41,35 @@ func (c *journalVerifyCommand) Run(ctx context.Context, p *program) (err error) 
 	return errors.Join(err, show(p.stdout, &report))
 }
 
-// openJournalDirectory takes a data directory that has a journal already: a look
-// into one must not make one, and must not see it change.
-func openJournalDirectory(path string) (*dataDirectory, error) {
-	if _, err := os.Stat((&dataDirectory{path: path}).journal()); err != nil {
-		return nil, fmt.Errorf("find a journal in the data directory %s: %w", path, err)
+// openJournalDirectory takes a data directory that was used already: a look into
+// one must not make one, and must not see it change. Before the first start of a
+// server it has a database and no journal.
+func (p *program) openJournalDirectory() (*dataDirectory, error) {
+	there := dataDirectory{path: p.options.DataDir}
+	for _, path := range []string{there.journal(), there.database()} {
+		_, err := os.Stat(path)
+		if err == nil {
+			return p.openDataDirectory()
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("look for a journal: %w", err)
+		}
 	}
-	return openDataDirectory(path)
+	return nil, fmt.Errorf("%s has neither a journal nor a database: name the data directory with --data-dir", there.path)
+}
+
+// presentDisk is the disk as it is: a folder that is not there has no files. So a
+// journal that was never made is empty, and one that was lost is missed by the
+// database.
+type presentDisk struct{ journal.Disk }
+
+// List implements [journal.FS].
+func (d presentDisk) List(directory string) ([]string, error) {
+	names, err := d.Disk.List(directory)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return names, err
 }
 
 // projectedPosition returns what the database holds; zero when there is none.
@@ -64,6 +86,10 @@ func projectedPosition(ctx context.Context, path string) (position persistence.P
 }
 
 func printReport(out io.Writer, report *journal.Report) error {
+	if len(report.Segments) == 0 {
+		_, err := fmt.Fprintln(out, "There is no journal: the first start of the server makes it.")
+		return err
+	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "journal\t%s\n", report.Journal)
 	fmt.Fprintf(table, "records\t%d in %d batches, from %d to %d\n", report.Records, report.Batches, report.First, report.End.Sequence)

@@ -41,25 +41,10 @@ type serverOptions struct {
 	JournalRetainBytes       int64         `env:"HOLDFAST_JOURNAL_RETAIN_BYTES" default:"0" help:"Bytes of the journal that are kept although the database has them."`
 	JournalSegmentBytes      int64         `env:"HOLDFAST_JOURNAL_SEGMENT_BYTES" default:"67108864" help:"Size of a file of the journal, a multiple of 4096, at most 1 GiB."`
 	OwnerConfirm             bool          `env:"HOLDFAST_OWNER_CONFIRM" default:"true" negatable:"" help:"Let customers confirm their own orders, without a payment system."`
-	PasswordsParallel        int           `env:"HOLDFAST_PASSWORDS_PARALLEL" default:"0" help:"Passwords that are hashed at a time; 0 is one per processor."`
+	PasswordsParallel        int           `env:"HOLDFAST_PASSWORDS_PARALLEL" default:"0" help:"Passwords that are hashed at a time; 0 is half of the processors, one at least."`
 	RequestTimeout           time.Duration `env:"HOLDFAST_REQUEST_TIMEOUT" default:"5s" help:"How long a request waits for the engine; then it is answered 503, and its fate is unknown."`
 	ShutdownDelay            time.Duration `env:"HOLDFAST_SHUTDOWN_DELAY" default:"0s" help:"How long /readyz says no before connections are refused, so that balancers look elsewhere."`
 	ShutdownTimeout          time.Duration `env:"HOLDFAST_SHUTDOWN_TIMEOUT" default:"25s" help:"How long requests may take to finish after that."`
-}
-
-// Validate checks what no part checks by itself. kong calls it after parsing.
-func (o *serverOptions) Validate() error {
-	switch {
-	case o.ConnectionsMax < 1 || o.ConnectionsPerAddressMax < 0:
-		return usagef("--connections-max must be at least 1 and --connections-per-address-max not negative")
-	case o.InFlightMax < 1 || o.BacklogRecordsMax < 1:
-		return usagef("--in-flight-max and --backlog-records-max must be at least 1")
-	case o.JournalSegmentBytes < 1 || o.JournalPendingBytes < 1 || o.JournalRetainBytes < 0:
-		return usagef("--journal-segment-bytes and --journal-pending-bytes must be at least 1 and --journal-retain-bytes not negative")
-	case o.RequestTimeout <= 0 || o.ShutdownTimeout <= 0 || o.ShutdownDelay < 0 || o.PasswordsParallel < 0:
-		return usagef("--request-timeout and --shutdown-timeout must be above 0, --shutdown-delay and --passwords-parallel not negative")
-	}
-	return nil
 }
 
 // signingKeyOptions say where the key of access tokens comes from; with neither
@@ -87,3 +72,6 @@ func (s secret) GoString() string { return s.String() }
 
 // LogValue hides the value from logs.
 func (s secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MarshalText hides the value from JSON and all that is made of text.
+func (s secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

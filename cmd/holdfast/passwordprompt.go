@@ -15,6 +15,8 @@ import (
 // accepted password can take.
 const passwordLineMax = 1024
 
+var errNoTerminal = usagef("stdin is no terminal to ask for the password: use --password-stdin")
+
 // readPassword reads the first line of stdin, or asks a person twice.
 func (p *program) readPassword(ctx context.Context, fromStdin bool) (string, error) {
 	lines := bufio.NewReader(io.LimitReader(p.stdin, 2*passwordLineMax))
@@ -23,7 +25,7 @@ func (p *program) readPassword(ctx context.Context, fromStdin bool) (string, err
 	}
 	terminal, ok := p.stdin.(*os.File)
 	if !ok || !isTerminal(terminal) {
-		return "", usagef("stdin is no terminal to ask for the password: use --password-stdin")
+		return "", errNoTerminal
 	}
 	show, err := hideInput(terminal)
 	if err != nil {
@@ -68,7 +70,10 @@ func (p *program) ask(ctx context.Context, lines *bufio.Reader, question string)
 
 func readLine(lines *bufio.Reader) (string, error) {
 	line, err := lines.ReadString('\n')
-	if err != nil && (!errors.Is(err, io.EOF) || line == "") {
+	if errors.Is(err, io.EOF) && line == "" {
+		return "", usagef("stdin ended before a password")
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
 		return "", fmt.Errorf("read the password: %w", err)
 	}
 	line = strings.TrimRight(line, "\r\n")

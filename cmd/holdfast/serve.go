@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+
+	"holdfast/persistence"
 )
 
 // serveCommand runs the server.
@@ -24,14 +26,28 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 		runtime.GOMAXPROCS(processorsFactor * runtime.GOMAXPROCS(0))
 	}
 	s, err := startServer(ctx, p, &c.serverOptions)
+	if interrupted(ctx, err) {
+		p.log.Info("stopped while starting")
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	select {
 	case <-ctx.Done():
 		p.log.Info("stopping", "delay", c.ShutdownDelay, "timeout", c.ShutdownTimeout)
-		return s.stop(&c.serverOptions)
+		if err := s.stop(&c.serverOptions); err != nil {
+			return fmt.Errorf("stop the server: %w", err)
+		}
+		p.log.Info("stopped")
+		return nil
 	case err := <-s.ended:
 		return errors.Join(fmt.Errorf("the server cannot go on: %w", err), s.abandon())
 	}
+}
+
+// interrupted reports whether a start failed only because a signal asked for the
+// end: whoever asked got what they wanted.
+func interrupted(ctx context.Context, err error) bool {
+	return ctx.Err() != nil && errors.Is(err, context.Canceled) && !errors.Is(err, persistence.ErrCorrupt)
 }

@@ -53,7 +53,7 @@ func startServer(ctx context.Context, p *program, options *serverOptions) (*serv
 
 // openData takes the data directory and opens its database.
 func (s *server) openData(ctx context.Context, p *program, _ *serverOptions) (err error) {
-	if s.directory, err = openDataDirectory(p.options.DataDir); err != nil {
+	if s.directory, err = p.openDataDirectory(); err != nil {
 		return err
 	}
 	s.store, err = sqlite.Open(ctx, s.directory.database())
@@ -71,19 +71,29 @@ func (s *server) listen(_ context.Context, p *program, options *serverOptions) e
 		return fmt.Errorf("register the metrics: %w", err)
 	}
 	if s.front, err = api.New(api.Options{Store: s.store, SigningKey: key, Clock: p.clock, Log: p.log, Registry: registry,
-		Version: versionText(), OwnerConfirmOff: !options.OwnerConfirm, ConnectionsMax: options.ConnectionsMax,
+		Version: versionText(), OwnerConfirmOff: !options.OwnerConfirm, ConnectionsMax: connectionsMax(options.ConnectionsMax),
 		ConnectionsPerAddressMax: options.ConnectionsPerAddressMax, PasswordsParallel: options.PasswordsParallel}); err != nil {
 		return err
 	}
-	if s.listener, err = net.Listen("tcp4", options.Listen); err != nil {
-		return fmt.Errorf("listen for the API: %w", err)
+	if s.listener, err = listenOn(options.Listen); err != nil {
+		return fmt.Errorf("listen for the API (--listen): %w", err)
 	}
-	if s.admin, err = net.Listen("tcp4", options.AdminListen); err != nil {
-		return fmt.Errorf("listen for the admin pages: %w", err)
+	if s.admin, err = listenOn(options.AdminListen); err != nil {
+		return fmt.Errorf("listen for the admin pages (--admin-listen): %w", err)
 	}
 	go func() { s.ended <- s.front.Serve(s.listener) }()
 	go func() { s.ended <- s.front.ServeAdmin(s.admin) }()
 	return nil
+}
+
+// listenOn listens on one address, or on all when there is no host. Of 0.0.0.0 Go
+// would make all IPv6 addresses too, past a firewall that knows only IPv4.
+func listenOn(address string) (net.Listener, error) {
+	network := "tcp"
+	if host, _, err := net.SplitHostPort(address); err == nil && net.ParseIP(host).To4() != nil {
+		network = "tcp4"
+	}
+	return net.Listen(network, address)
 }
 
 // openJournal opens the journal against what the database has.

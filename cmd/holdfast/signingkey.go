@@ -28,8 +28,6 @@ const (
 // directory's own, which is made when there is none.
 func loadSigningKey(options signingKeyOptions, directory *dataDirectory) ([]byte, error) {
 	switch {
-	case options.SigningKey != "" && options.SigningKeyFile != "":
-		return nil, usagef("--signing-key and --signing-key-file are both set: set one")
 	case options.SigningKey != "":
 		return decodeSigningKey("HOLDFAST_SIGNING_KEY", string(options.SigningKey))
 	case options.SigningKeyFile != "":

@@ -11,8 +11,8 @@ import (
 func hideInput(terminal *os.File) (show func(), err error) {
 	descriptor := int(terminal.Fd())
 	before, err := unix.IoctlGetTermios(descriptor, unix.TCGETS)
-	if err != nil {
-		return nil, fmt.Errorf("ask for the password: %w; use --password-stdin", err)
+	if err != nil { // another device, such as /dev/null
+		return nil, errNoTerminal
 	}
 	hidden := *before
 	hidden.Lflag &^= unix.ECHO

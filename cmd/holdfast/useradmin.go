@@ -32,6 +32,27 @@ func (c *createAdminCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
+	err = p.withStore(ctx, func(_ *dataDirectory, store *sqlite.Store) error {
+		return c.create(ctx, p, store, name, email)
+	})
+	if errors.Is(err, persistence.ErrExists) {
+		return fmt.Errorf("there is an account with the address %s: use \"holdfast user set-role\"", email)
+	}
+	if err != nil {
+		return fmt.Errorf("make the account: %w", err)
+	}
+	p.log.Info("an administrator was made", "email", email)
+	return nil
+}
+
+// create asks for the password only once nothing else stands in the way.
+func (c *createAdminCommand) create(ctx context.Context, p *program, store *sqlite.Store, name, email string) error {
+	switch _, err := store.UserByEmail(ctx, email); {
+	case err == nil:
+		return persistence.ErrExists
+	case !errors.Is(err, persistence.ErrNotFound):
+		return err
+	}
 	secret, err := p.readPassword(ctx, c.PasswordStdin)
 	if err != nil {
 		return err
@@ -43,19 +64,9 @@ func (c *createAdminCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return fmt.Errorf("hash the password: %w", err)
 	}
-	err = p.withStore(ctx, func(_ *dataDirectory, store *sqlite.Store) error {
-		now := p.clock.Now()
-		return store.CreateUsers(ctx, []persistence.User{{ID: identifier.Unsharded(now), Email: email, Name: name,
-			Role: persistence.RoleAdmin, PasswordHash: hash, CreatedAt: now}})
-	})
-	if errors.Is(err, persistence.ErrExists) {
-		return fmt.Errorf("there is an account with the address %s: use \"holdfast user set-role\"", email)
-	}
-	if err != nil {
-		return fmt.Errorf("make the account: %w", err)
-	}
-	p.log.Info("an administrator was made", "email", email)
-	return nil
+	now := p.clock.Now()
+	return store.CreateUsers(ctx, []persistence.User{{ID: identifier.Unsharded(now), Email: email, Name: name,
+		Role: persistence.RoleAdmin, PasswordHash: hash, CreatedAt: now}})
 }
 
 // plainAddress returns an address in lower case, when it is a plain one.

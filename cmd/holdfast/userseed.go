@@ -38,10 +38,22 @@ type seededCustomer struct {
 	AccessToken string `json:"access_token"`
 }
 
+// Validate refuses what makes no customers, or no valid tokens.
+func (c *seedCommand) Validate() error {
+	switch {
+	case c.Count < 1 || c.Count > seedCountMax:
+		return usagef("--count is %d and must be between 1 and %d", c.Count, seedCountMax)
+	case c.ValidFor <= 0:
+		return usagef("--valid-for is %s and must be above 0, such as 24h", c.ValidFor)
+	}
+	return c.signingKeyOptions.Validate()
+}
+
 // Run makes the customers, then gives the file its name: who sees it sees all of it.
 func (c *seedCommand) Run(ctx context.Context, p *program) error {
-	if c.Count < 1 || c.Count > seedCountMax || c.ValidFor <= 0 {
-		return usagef("--count must be 1 to %d and --valid-for above 0", seedCountMax)
+	// Nobody can make the tokens in it again.
+	if _, err := os.Lstat(c.Tokens); err == nil {
+		return fmt.Errorf("there is a file %s already: choose another name for --tokens, or remove it", c.Tokens)
 	}
 	started := p.clock.Now()
 	err := p.withStore(ctx, func(directory *dataDirectory, store *sqlite.Store) error {

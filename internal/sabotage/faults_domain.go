@@ -73,6 +73,6 @@ var domainFaults = []fault{
 		name:          "merged-lines-unbounded",
 		meaning:       "Lines of one product add up to more than an order may take.",
 		substitutions: []substitution{{domainOrder, "		if merged[last].Quantity > LineQuantityMax {\n", "		if false {\n"}},
-		test:          in(domainFolder, "TestMergeLinesKeepsEveryUnit"),
+		test:          in(domainFolder, "TestMergeLinesRefusesBadQuantities"),
 	},
 }
