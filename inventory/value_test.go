@@ -69,6 +69,10 @@ func TestMoneyIsExactOrRefused(t *testing.T) {
 			require.Equal(t, exact.Int64(), product.Minor)
 		}
 	})
+	for _, factors := range [][2]int64{{math.MaxInt64, 2}, {1 << 32, 1 << 31}, {math.MaxInt64, math.MaxInt64}} {
+		_, err := Money{Minor: factors[0]}.Multiply(factors[1])
+		require.ErrorIs(t, err, ErrOverflow)
+	}
 	_, err := Money{Currency: Currency{'E', 'U', 'R'}}.Add(Money{Currency: Currency{'U', 'S', 'D'}})
 	require.ErrorIs(t, err, ErrMixedCurrencies)
 }

@@ -47,7 +47,10 @@ func (p Position) String() string {
 type Entry interface {
 	// Encode appends the record to dst. It is called under the append lock, with
 	// the sequence that the record will have; an error leaves the journal as it
-	// was and is returned by Append. It must not block.
+	// was and is returned by Append. It must not block. It is called only when the
+	// record has a place: an entry whose Encode returns nil, and a record within the
+	// journal's bound (RecordBytesMax), is appended. So it may have effects that must
+	// happen if and only if the entry is appended.
 	Encode(dst []byte, sequence uint64) ([]byte, error)
 	// Durable is called once, in the order of sequences, by the journal's writer:
 	// with nil after the record is synced, or with an error when the journal

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"math/rand/v2"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -302,6 +303,61 @@ func TestOlderCopyOfTheLastSegmentIsRefused(t *testing.T) {
 	require.NoError(t, j.Close())
 	fs.WriteFile(segmentPath(1), older)
 	requireRefused(t, fs, persistence.Position{})
+}
+
+// A process that is killed leaves the watermark of all that it acknowledged.
+// Catches: raising it only when the journal is closed.
+func TestWatermarkOfAKilledProcessRefusesAnOlderCopy(t *testing.T) {
+	fs := crashfs.New()
+	j := mustOpen(t, small(fs))
+	l := newLedger(0)
+	appendDurably(t, j, l, 5)
+	older := fs.ReadFile(segmentPath(1))
+	appendDurably(t, j, l, 1)
+	killed := fs.Crash(crashfs.Kept, nil)
+	killed.WriteFile(segmentPath(1), older)
+	requireRefused(t, killed, persistence.Position{})
+}
+
+// Two copies of a directory went on separately, and a part of one got into the
+// other. Its checksums, journal and sequences are right: the hash before it is not.
+func TestPartOfAnotherHistoryIsRefused(t *testing.T) {
+	common := build(t, 5)
+	var copies [2]*crashfs.FS
+	for i := range copies {
+		copies[i] = common.fs.Clone()
+		j := mustOpen(t, small(copies[i]))
+		l := newLedger(common.last)
+		for n := range 40 {
+			record := modelEntry{entry{l}, append(bytes.Repeat([]byte{byte(i)}, 100), byte(n))}
+			sequence, err := j.Append(record)
+			for errors.Is(err, persistence.ErrJournalBusy) {
+				sequence, err = j.Append(record)
+			}
+			require.NoError(t, err)
+			require.NoError(t, j.WaitDurable(t.Context(), sequence))
+		}
+		require.NoError(t, j.Close())
+		copies[i].RemoveFile(watermarkPath)
+	}
+	report, err := journal.Verify(copies[0], directory, persistence.Position{})
+	require.NoError(t, err)
+	require.Len(t, report.Segments, 2)
+	last := filepath.Join(directory, report.Segments[1].Name)
+	mine, other := copies[0].ReadFile(last), copies[1].ReadFile(last)
+	require.Len(t, other, len(mine))
+
+	t.Run("segment", func(t *testing.T) {
+		fs := copies[0].Clone()
+		fs.WriteFile(last, other)
+		requireRefused(t, fs, persistence.Position{})
+	})
+	t.Run("batch", func(t *testing.T) {
+		fs, used := copies[0].Clone(), report.Segments[1].UsedBytes
+		copy(mine[used-512:used], other[used-512:used])
+		fs.WriteFile(last, mine)
+		requireRefused(t, fs, persistence.Position{})
+	})
 }
 
 func TestDatabaseOfAnotherHistoryIsRefused(t *testing.T) {

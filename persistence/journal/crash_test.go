@@ -21,8 +21,13 @@ var errPowerOff = errors.New("the power is off")
 
 // powerCut cuts the power of a file system before one of its operations.
 type powerCut struct {
-	mutex  sync.Mutex
+	mutex sync.Mutex
+	// at is the number of the operation, of those that are chosen; nil chooses all.
 	at     int64
+	chosen func(crashfs.Operation) bool
+	// watch is called for every operation before the crash; nil is nothing.
+	watch  func(crashfs.Operation)
+	seen   int64
 	fs     *crashfs.FS
 	mode   crashfs.Mode
 	random *rand.Rand
@@ -38,11 +43,16 @@ type powerCut struct {
 func (p *powerCut) hook(o crashfs.Operation) crashfs.Fault {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	if p.after == nil && o.Number >= p.at {
-		p.cut(o)
+	if p.after == nil && (p.chosen == nil || p.chosen(o)) {
+		if p.seen++; p.seen >= p.at {
+			p.cut(o)
+		}
 	}
 	if p.after != nil {
 		return crashfs.Fault{Err: errPowerOff}
+	}
+	if p.watch != nil {
+		p.watch(o)
 	}
 	return crashfs.Fault{}
 }
@@ -66,9 +76,9 @@ func (c *coverage) count(what string) {
 	c.counts[what]++
 }
 
-// Crashes at any operation, in recovery and while segments roll, with any part of
-// what was not synced lost, torn, garbled or kept. Catches: acknowledging before the
-// sync, no sync of the directory.
+// Crashes at any operation, in recovery and while segments roll, on a full disk too,
+// with any part of what was not synced lost, torn, garbled or kept. Catches:
+// acknowledging before the sync, no sync of the directory.
 func TestCrashAnywhereKeepsWhatWasAcknowledged(t *testing.T) {
 	seeds := 2400
 	if raceEnabled {
@@ -80,14 +90,15 @@ func TestCrashAnywhereKeepsWhatWasAcknowledged(t *testing.T) {
 			t.Run("worker", func(t *testing.T) {
 				t.Parallel()
 				for seed := worker; seed < seeds; seed += 4 {
-					life := &life{t: t, seed: uint64(seed), covered: covered, fs: crashfs.New(), random: rand.New(rand.NewPCG(uint64(seed), 11))}
+					life := &life{t: t, seed: uint64(seed), covered: covered, fs: crashfs.New()}
 					life.live()
 				}
 			})
 		}
 	})
+	t.Log(covered.counts)
 	for _, what := range []string{"in recovery", "write", "sync", "rename", "sync directory", "remove", "torn tail dropped",
-		"several segments", "lost", "prefix", "subset", "garbage", "kept"} {
+		"several segments", "lost", "prefix", "subset", "garbage", "kept", "refused for space", "reserve taken"} {
 		assert.Greater(t, covered.counts[what], 10, what)
 	}
 }
@@ -105,7 +116,14 @@ type life struct {
 }
 
 func (l *life) live() {
-	for range 2 + l.random.IntN(4) {
+	plan := rand.New(rand.NewPCG(l.seed, 11))
+	if plan.IntN(4) == 0 {
+		l.fill(plan)
+	}
+	starts := 2 + plan.IntN(4)
+	for start := range starts {
+		// What a start draws does not depend on how the one before ran.
+		l.random = rand.New(rand.NewPCG(l.seed, 100+uint64(start)))
 		l.start()
 	}
 	options := l.options()
@@ -115,29 +133,76 @@ func (l *life) live() {
 	require.NoError(l.t, j.Close())
 }
 
+const lifeSegmentBytesMax = 32 << 10
+
+// fill lets the life begin on a full disk. It has room for the largest segment and its
+// reserve, so no start may fail from then on.
+func (l *life) fill(plan *rand.Rand) {
+	l.fs.SetCapacity(2*lifeSegmentBytesMax + 1<<10 + plan.Int64N(2*lifeSegmentBytesMax))
+	l.random = plan
+	j, err := journal.Open(l.options())
+	require.NoError(l.t, err, "seed %d", l.seed)
+	last := appendUntil(l.t, j, newLedger(0), persistence.ErrJournalFull)
+	require.NoError(l.t, j.WaitDurable(l.t.Context(), last))
+	l.appended, l.acknowledged = last, last
+	killed := l.fs.Crash(crashfs.Mode(plan.IntN(int(crashfs.Modes))), plan)
+	require.NoError(l.t, j.Close())
+	l.fs = killed
+}
+
 func (l *life) options() journal.Options {
 	options := small(l.fs)
-	options.SegmentBytes = []int64{8 << 10, 12 << 10, 32 << 10}[l.random.IntN(3)]
+	options.SegmentBytes = []int64{8 << 10, 12 << 10, lifeSegmentBytesMax}[l.random.IntN(3)]
 	options.Projected = l.projected
 	return options
 }
 
-// start runs until the power is cut.
-func (l *life) start() {
+// cut plans the end of a start: at one of all operations, or of a rare kind, so that
+// those are met however the goroutines run.
+func (l *life) cut(heard *ledger) *powerCut {
 	mode := crashfs.Mode(l.random.IntN(int(crashfs.Modes)))
 	l.covered.count(mode.String())
-	heard := newLedger(0)
-	cut := &powerCut{fs: l.fs, mode: mode, random: rand.New(rand.NewPCG(l.seed, uint64(l.random.Uint32()))), told: func() uint64 {
-		durable, _, _ := heard.told()
-		return max(durable, l.acknowledged)
-	}}
-	cut.at = 1 + int64(l.random.IntN(150))
-	if l.random.IntN(3) == 0 {
+	before := l.acknowledged
+	cut := &powerCut{fs: l.fs, mode: mode, random: rand.New(rand.NewPCG(l.seed, uint64(l.random.Uint32()))), watch: l.watch,
+		told: func() uint64 {
+			durable, _, _ := heard.told()
+			return max(durable, before)
+		}}
+	switch l.random.IntN(8) {
+	case 0, 1:
 		cut.at = 1 + int64(l.random.IntN(40))
+	case 2:
+		kinds := []crashfs.Kind{crashfs.Write, crashfs.Sync, crashfs.Rename, crashfs.SyncDirectory, crashfs.Remove}
+		kind := kinds[l.random.IntN(len(kinds))]
+		cut.at, cut.chosen = 1+int64(l.random.IntN(3)), func(o crashfs.Operation) bool { return o.Kind == kind }
+	case 3:
+		cut.at, cut.chosen = 1+int64(l.random.IntN(6)), inBatch
+	default:
+		cut.at = 1 + int64(l.random.IntN(150))
 	}
+	return cut
+}
+
+// inBatch tells whether a batch in a named segment is written and not synced.
+func inBatch(o crashfs.Operation) bool {
+	return o.Kind == crashfs.Sync && strings.HasSuffix(o.Name, ".journal")
+}
+
+func (l *life) watch(o crashfs.Operation) {
+	// Nothing else than the reserve is renamed to that.
+	if o.Kind == crashfs.Rename && o.Name == recoveryPath {
+		l.covered.count("reserve taken")
+	}
+}
+
+// start runs until the power is cut.
+func (l *life) start() {
+	heard := newLedger(0)
+	cut := l.cut(heard)
 	l.fs.Hook = cut.hook
 	j, err := journal.Open(l.options())
 	if err == nil {
+		heard.begin(j.DurableSequence())
 		l.inspect(j)
 		l.run(j, heard)
 	} else {
@@ -194,15 +259,25 @@ func (l *life) read(reader persistence.Reader, last uint64) {
 
 // run appends, reads and releases until the journal fails or the script ends.
 func (l *life) run(j *journal.Journal, heard *ledger) {
-	heard.mutex.Lock()
-	heard.base, heard.durable = j.DurableSequence(), j.DurableSequence()
-	heard.mutex.Unlock()
+	l.use(j, heard)
+	if l.random.IntN(2) == 0 {
+		_ = j.WaitDurable(l.t.Context(), j.Statistics().AppendedSequence)
+	}
+	_ = j.Close()
+	_, _, broken := heard.told()
+	require.Empty(l.t, broken, "seed %d", l.seed)
+}
+
+func (l *life) use(j *journal.Journal, heard *ledger) {
 	for range l.random.IntN(60) {
 		sequence, err := j.Append(entry{heard})
-		if err == nil {
+		switch {
+		case err == nil:
 			l.appended = max(l.appended, sequence)
-		} else if !errors.Is(err, persistence.ErrJournalBusy) {
-			break
+		case errors.Is(err, persistence.ErrJournalFull):
+			l.covered.count("refused for space")
+		case !errors.Is(err, persistence.ErrJournalBusy):
+			return
 		}
 		switch l.random.IntN(12) {
 		case 0, 1, 2, 3, 4, 5:
@@ -211,12 +286,6 @@ func (l *life) run(j *journal.Journal, heard *ledger) {
 			l.project(j)
 		}
 	}
-	if l.random.IntN(2) == 0 {
-		_ = j.WaitDurable(l.t.Context(), j.Statistics().AppendedSequence)
-	}
-	_ = j.Close()
-	_, _, broken := heard.told()
-	require.Empty(l.t, broken, "seed %d", l.seed)
 }
 
 // project does what the projector of a database does, whose disk does not crash.

@@ -22,8 +22,32 @@
 //
 //	00000000000000000001.journal   a segment, named by its first sequence
 //	watermark                      what was acknowledged, at least
+//	reserve                        room for a start on a full disk, see below
 //	*.tmp                          unfinished; removed at the next start
-//	lock                           see LockDirectory
+//
+// The file that [LockDirectory] locks is not among them: it is in the data directory
+// of the program, which this one is a part of.
+//
+// # A full disk
+//
+// A full disk refuses records, and it must not refuse a start. A start copies the last
+// segment (W6), so one that finds no space needs a file that has it already: the
+// reserve, zeros of the size of a segment. It is renamed to a temporary name, durably,
+// written in place like any new file, and takes the place of the old segment, whose
+// space the preparer makes the next reserve of, before anything else. Renaming instead
+// of removing keeps the space from everybody else on the disk, and the temporary name
+// in between sees to it that no crash leaves the name "reserve" on a segment.
+//
+// The reserve is as large as the current segment, and no segment is prepared before it
+// is as large as that one will be. So there is always a reserve for the last segment,
+// or its space is free: until the first one is made, for the moment after one was
+// taken, and after a loss of power that took its name back. Only if something else
+// fills the disk in such a moment does Open fail, say how many bytes it needs, and
+// wrap persistence.ErrJournalFull; then no segment was changed.
+//
+// A journal that was opened so is whole: it is read and recovered from. Appends go on
+// as far as the current segment has room, and are answered persistence.ErrJournalFull
+// until there is space for the next.
 //
 // # Bytes of a segment
 //
@@ -86,4 +110,6 @@
 //	W6  What a start found may exist only in the page cache. So every start copies
 //	    the last segment into a new file and syncs it before anything is served.
 //	W7  Segments are deleted from the oldest on, with the directory synced after each.
+//	W8  A copy is not larger than its original, and a segment is not prepared before
+//	    the reserve is as large: a start never needs more space than there is.
 package journal

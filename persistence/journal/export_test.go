@@ -7,6 +7,8 @@ const (
 	SegmentHeaderBytes = segmentHeaderBytes
 	FrameHeaderBytes   = frameHeaderBytes
 	WatermarkName      = watermarkName
+	ReserveName        = reserveName
+	RecoveryName       = recoveryName
 )
 
 // SegmentName names a segment.

@@ -30,7 +30,11 @@ const deadline = 20 * time.Second
 
 func segmentPath(first uint64) string { return filepath.Join(directory, journal.SegmentName(first)) }
 
-var watermarkPath = filepath.Join(directory, journal.WatermarkName)
+var (
+	watermarkPath = filepath.Join(directory, journal.WatermarkName)
+	reservePath   = filepath.Join(directory, journal.ReserveName)
+	recoveryPath  = filepath.Join(directory, journal.RecoveryName)
+)
 
 // small are options with tiny segments.
 func small(fs journal.FS) journal.Options {
@@ -68,14 +72,20 @@ func recordOf(sequence uint64) []byte {
 // ledger hears what becomes of records, and holds against the contract.
 type ledger struct {
 	mutex   sync.Mutex
-	base    uint64
 	durable uint64
 	failed  []uint64
 	broken  string
 }
 
 // newLedger expects sequences after base.
-func newLedger(base uint64) *ledger { return &ledger{base: base, durable: base} }
+func newLedger(base uint64) *ledger { return &ledger{durable: base} }
+
+// begin sets what is durable before anything is told.
+func (l *ledger) begin(base uint64) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	l.durable = base
+}
 
 // entry is one record of a ledger.
 type entry struct{ ledger *ledger }
@@ -182,26 +192,92 @@ type built struct {
 }
 
 // build makes a journal with single and several records in a batch, and closes it.
+// The same number of records gives the same batches, whenever the writer runs.
 func build(t testing.TB, records int) built {
 	t.Helper()
-	fs := crashfs.New()
-	j := mustOpen(t, small(fs))
-	l := newLedger(0)
-	random := rand.New(rand.NewPCG(1, 1))
-	for done := 0; done < records; {
-		n := min(1+random.IntN(4), records-done)
-		require.NoError(t, j.WaitDurable(t.Context(), appendRecords(t, j, l, n)))
+	b := built{fs: crashfs.New(), last: uint64(records)}
+	options := small(b.fs)
+	writer := holdWriter(&options)
+	j := mustOpen(t, options)
+	t.Cleanup(writer.letGo)
+	l, random := newLedger(0), rand.New(rand.NewPCG(1, 1))
+	var planned, made []uint64
+	// The first batch is of one record: until then nothing holds the writer.
+	for done, n := 0, 1; done < records; n = min(1+random.IntN(4), records-done) {
+		appendHeld(t, j, l, n)
+		writer.turn(t)
 		done += n
+		planned = append(planned, uint64(done))
 	}
-	b := built{fs: fs, last: uint64(records), ends: contentOf(t, j, persistence.Position{})}
-	reader, err := j.ReadFrom(b.ends[len(b.ends)-2])
-	require.NoError(t, err)
-	batch, err := reader.Next(t.Context())
-	require.NoError(t, err)
-	b.lastBytes = batch.Bytes
-	require.NoError(t, reader.Close())
+	writer.letGo()
+	b.ends = contentOf(t, j, persistence.Position{})
+	for _, end := range b.ends {
+		made = append(made, end.Sequence)
+	}
+	require.Equal(t, planned, made, "the writer made other batches")
+	b.lastBytes = lastBatchBytes(t, j, b.ends)
 	require.NoError(t, j.Close())
 	return b
+}
+
+func lastBatchBytes(t testing.TB, j *journal.Journal, ends []persistence.Position) int64 {
+	t.Helper()
+	reader, err := j.ReadFrom(ends[len(ends)-2])
+	require.NoError(t, err)
+	defer func() { require.NoError(t, reader.Close()) }()
+	batch, err := reader.Next(t.Context())
+	require.NoError(t, err)
+	return batch.Bytes
+}
+
+// appendHeld appends n records while the writer is held. The preparer is not, so a
+// journal that is busy has room soon.
+func appendHeld(t testing.TB, j *journal.Journal, l *ledger, n int) {
+	t.Helper()
+	for range n {
+		_, err := j.Append(entry{l})
+		for errors.Is(err, persistence.ErrJournalBusy) {
+			runtime.Gosched()
+			_, err = j.Append(entry{l})
+		}
+		require.NoError(t, err)
+	}
+}
+
+// heldWriter stops the writer after every batch, so that what a test appends then
+// is the next batch as a whole.
+type heldWriter struct {
+	over, goOn, free chan struct{}
+	held             bool
+	letGo            func()
+}
+
+// holdWriter holds the writer of the journal that will be opened with the options.
+func holdWriter(options *journal.Options) *heldWriter {
+	w := &heldWriter{over: make(chan struct{}), goOn: make(chan struct{}), free: make(chan struct{})}
+	w.letGo = sync.OnceFunc(func() { close(w.free) })
+	options.Published = func(uint64) {
+		select {
+		case w.over <- struct{}{}:
+		case <-w.free:
+			return
+		}
+		select {
+		case <-w.goOn:
+		case <-w.free:
+		}
+	}
+	return w
+}
+
+// turn lets the writer make one batch of what was appended, and holds it again.
+func (w *heldWriter) turn(t testing.TB) {
+	t.Helper()
+	if w.held {
+		w.goOn <- struct{}{}
+	}
+	receive(t, w.over, "the end of a batch")
+	w.held = true
 }
 
 // segments returns the first sequences of the segments.
@@ -215,12 +291,14 @@ func (b built) segments() (firsts []uint64) {
 	return firsts
 }
 
-// hastyClock does not let anybody wait.
+// hastyClock makes every wait a thousand times shorter.
 type hastyClock struct{}
 
 func (hastyClock) Now() inventory.Instant { return inventory.Instant(time.Now().UnixNano()) }
 
-func (hastyClock) AfterFunc(_ time.Duration, run func()) clock.Timer { return time.AfterFunc(0, run) }
+func (hastyClock) AfterFunc(d time.Duration, run func()) clock.Timer {
+	return time.AfterFunc(d/1000, run)
+}
 
 // manualClock stands still and hands its timers to the test.
 type manualClock struct {

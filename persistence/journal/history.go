@@ -136,7 +136,7 @@ func (i *inspector) link(name string, header segmentHeader) error {
 		return i.pass(name, before.Sequence, before)
 	}
 	end := i.history.end
-	reason := ""
+	var reason string
 	switch {
 	case header.journal != end.Journal:
 		reason = fmt.Sprintf("the segment belongs to the journal %s, not %s", header.journal, end.Journal)

@@ -35,7 +35,10 @@ type Journal struct {
 	// room bytes, unless it rolls into prepared.
 	tail, room int64
 	prepared   *preparedSegment
-	full       bool
+	// reserve is the size of the reserve, which this start may have taken.
+	reserve      int64
+	reserveTaken bool
+	full         bool
 	// closing ends the writer when nothing is pending; fault at once. ended is what
 	// the rest of the program hears after that.
 	closing      bool
@@ -80,7 +83,8 @@ type Opening struct {
 // Open verifies the whole journal in the directory, or makes one, and copies its
 // last segment into a new, synced file. It waits for the next segment to be prepared
 // when the last one has little room. The error wraps persistence.ErrCorrupt when the
-// history cannot be trusted; then no file was changed.
+// history cannot be trusted; then no file was changed. A full disk is no error while
+// there is the reserve, and wraps persistence.ErrJournalFull when there is none.
 func Open(options Options) (*Journal, error) {
 	options, err := options.complete()
 	if err != nil {
@@ -90,9 +94,11 @@ func Open(options Options) (*Journal, error) {
 	if err := j.recover(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the journal in %s: %w", options.Directory, err), j.closeFiles())
 	}
-	scarce := j.room-j.tail < options.PendingBytesMax
+	// After the reserve was taken, what the old segment gave back is for the next one.
+	scarce := j.reserveTaken || j.room-j.tail < options.PendingBytesMax
+	current := j.current.bytes
 	go j.write()
-	go j.prepare()
+	go j.prepare(current)
 	if scarce {
 		<-j.firstAttempt
 	}
@@ -119,8 +125,8 @@ func (j *Journal) Epoch() uint32 { return j.epoch }
 // Opening returns what Open found.
 func (j *Journal) Opening() Opening { return j.opening }
 
-// Append implements [persistence.Journal]. Encode is called only when the record
-// has a place: if it returns a record within the bound, the record is appended.
+// Append implements [persistence.Journal]. Whatever can refuse the entry comes before
+// Encode, but for the bound of a record: Encode may have effects.
 func (j *Journal) Append(entry persistence.Entry) (uint64, error) {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -88,6 +89,48 @@ func TestRefusedRecordLeavesTheJournalAsItWas(t *testing.T) {
 
 	assert.Equal(t, uint64(2), appendDurably(t, j, l, 1))
 	requireContent(t, j, 2)
+}
+
+// Encode may have effects that must match the append. Catches: a refusal after it.
+func TestWhatWasEncodedIsAppended(t *testing.T) {
+	fs := crashfs.New()
+	fs.SetCapacity(fullDiskBytes)
+	options := small(fs)
+	options.PendingBytesMax = 2 << 10
+	writer := holdWriter(&options)
+	j := mustOpen(t, options)
+	t.Cleanup(writer.letGo)
+	encoded, appended := 0, 0
+	e := funcEntry{func(dst []byte, sequence uint64) ([]byte, error) {
+		encoded++
+		return append(dst, recordOf(sequence)...), nil
+	}, func(uint64, error) {}}
+	refusals := []error{persistence.ErrJournalBusy, persistence.ErrJournalFull, persistence.ErrJournalClosed}
+	met := map[error]int{}
+	for met[persistence.ErrJournalClosed] == 0 {
+		sequence, err := j.Append(e)
+		if err == nil {
+			appended++
+			require.Equal(t, uint64(appended), sequence)
+		}
+		require.Equal(t, appended, encoded, "%v came after the record was encoded", err)
+		for _, refusal := range refusals {
+			if errors.Is(err, refusal) {
+				met[refusal]++
+			}
+		}
+		switch {
+		case errors.Is(err, persistence.ErrJournalBusy):
+			writer.letGo()
+			runtime.Gosched()
+		case errors.Is(err, persistence.ErrJournalFull):
+			require.NoError(t, j.Close())
+		}
+	}
+	for _, refusal := range refusals {
+		assert.Positive(t, met[refusal], refusal)
+	}
+	assert.Equal(t, uint64(appended), j.DurableSequence())
 }
 
 func TestLargestRecordAndEmptyRecord(t *testing.T) {

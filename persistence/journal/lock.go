@@ -45,19 +45,26 @@ func LockDirectory(directory string) (*Lock, error) {
 // processes lock two files of the same name.
 func (l *Lock) Release() error { return l.file.Close() }
 
+// writeOwner writes before it cuts: the bytes that are there are room on a full disk.
+// The pid is for messages, so a disk without room for it does not refuse a start.
 func writeOwner(file *os.File) error {
-	if err := file.Truncate(0); err != nil {
+	pid := []byte(strconv.Itoa(os.Getpid()) + "\n")
+	_, err := file.WriteAt(pid, 0)
+	if noSpace(err) {
+		return file.Truncate(0)
+	}
+	if err != nil {
 		return err
 	}
-	_, err := file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
-	return err
+	return file.Truncate(int64(len(pid)))
 }
 
-// owner returns the pid in the file, or "unknown" while its owner writes it.
+// owner returns the pid in the file, or "unknown" when there is none.
 func owner(file *os.File) string {
 	const pidBytesMax = 32
 	text, err := io.ReadAll(io.LimitReader(file, pidBytesMax))
-	if pid := strings.TrimSpace(string(text)); err == nil && pid != "" {
+	pid, _, _ := strings.Cut(string(text), "\n")
+	if err == nil && pid != "" {
 		return pid
 	}
 	return "unknown"

@@ -27,6 +27,19 @@ func TestLockDirectoryIsExclusive(t *testing.T) {
 	}
 }
 
+// What an owner before wrote is gone, however long it was.
+func TestLockNamesTheOwnerAlone(t *testing.T) {
+	data := t.TempDir()
+	name := filepath.Join(data, "lock")
+	require.NoError(t, os.WriteFile(name, []byte("123456789012345678\n"), 0o600))
+	lock, err := journal.LockDirectory(data)
+	require.NoError(t, err)
+	defer lock.Release()
+	text, err := os.ReadFile(name)
+	require.NoError(t, err)
+	assert.Equal(t, fmt.Sprintf("%d\n", os.Getpid()), string(text))
+}
+
 // Another process is refused while this one holds the directory, and gets it after.
 func TestLockDirectoryBetweenProcesses(t *testing.T) {
 	data := os.Getenv(lockVariable)

@@ -26,24 +26,32 @@ type preparedSegment struct {
 	bytes int64
 }
 
-// prepare is the preparer: it keeps one segment ahead of the writer. A full disk
-// makes it try again; any other error is a fault, which ends the journal.
-func (j *Journal) prepare() {
+// prepare is the preparer: it makes the reserve and then keeps one segment ahead of
+// the writer. A full disk makes it try again; any other error is a fault, which ends
+// the journal. No segment is begun that the reserve is too small for.
+func (j *Journal) prepare(current int64) {
 	defer close(j.preparerDone)
 	defer j.attempted()
-	for number := 1; ; number++ {
-		if err := j.prepareOne(number); err != nil {
-			if !errors.Is(err, errStopped) {
-				j.raise(fmt.Errorf("prepare a segment: %w", err))
-			}
-			return
+	err := j.keepReserve(current)
+	for number := 1; err == nil; number++ {
+		err = j.prepareOne(number)
+		if err == nil {
+			j.attempted()
+			err = j.needed()
 		}
-		j.attempted()
-		select {
-		case <-j.need:
-		case <-j.stop.Done():
-			return
-		}
+	}
+	if !errors.Is(err, errStopped) {
+		j.raise(fmt.Errorf("prepare a segment: %w", err))
+	}
+}
+
+// needed waits until the prepared segment was taken.
+func (j *Journal) needed() error {
+	select {
+	case <-j.need:
+		return nil
+	case <-j.stop.Done():
+		return errStopped
 	}
 }
 
@@ -57,12 +65,19 @@ func (j *Journal) attempted() {
 }
 
 func (j *Journal) prepareOne(number int) error {
-	for {
-		segment, err := j.fillSegment(fmt.Sprintf("prepared-%d%s", number, temporarySuffix))
+	return j.untilRoom(func() error {
+		segment, err := j.fillSegment(fmt.Sprintf("prepared-%d%s", number, temporarySuffix), j.options.SegmentBytes)
 		if err == nil {
 			j.offer(segment)
-			return nil
 		}
+		return err
+	})
+}
+
+// untilRoom tries until it does not fail for lack of space.
+func (j *Journal) untilRoom(try func() error) error {
+	for {
+		err := try()
 		if !noSpace(err) {
 			return err
 		}
@@ -75,13 +90,12 @@ func (j *Journal) prepareOne(number int) error {
 }
 
 // fillSegment makes the file. After an error it gives the space back to others.
-func (j *Journal) fillSegment(name string) (*preparedSegment, error) {
+func (j *Journal) fillSegment(name string, bytes int64) (*preparedSegment, error) {
 	path := filepath.Join(j.options.Directory, name)
 	file, err := j.options.FS.Create(path)
 	if err != nil {
 		return nil, err
 	}
-	bytes := j.options.SegmentBytes
 	err = j.fill(file, bytes)
 	if err == nil {
 		return &preparedSegment{file: file, name: name, bytes: bytes}, nil

@@ -2,6 +2,7 @@ package journal_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -59,6 +60,8 @@ func TestReaderSeesDurableBatchesOnly(t *testing.T) {
 	require.True(t, ok)
 
 	syncing, proceed := make(chan struct{}, 1), make(chan struct{})
+	release := sync.OnceFunc(func() { close(proceed) })
+	t.Cleanup(release)
 	hook.set(func(o crashfs.Operation) crashfs.Fault {
 		if o.Kind == crashfs.Sync && o.Name == segmentPath(1) {
 			syncing <- struct{}{}
@@ -70,8 +73,8 @@ func TestReaderSeesDurableBatchesOnly(t *testing.T) {
 	receive(t, syncing, "the sync")
 	_, ok, err = reader.TryNext()
 	require.NoError(t, err)
-	assert.False(t, ok)
-	close(proceed)
+	require.False(t, ok)
+	release()
 	batch, err := reader.Next(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, uint64(2), batch.First)

@@ -27,6 +27,9 @@ func (j *Journal) recover() error {
 	if err := removeTemporary(fs, directory); err != nil {
 		return fmt.Errorf("remove unfinished files: %w", err)
 	}
+	if j.reserve, err = readReserve(fs, directory); err != nil {
+		return err
+	}
 	j.epoch = max(found.end.Epoch, j.options.Epoch, 1)
 	if len(found.segments) == 0 {
 		err = j.create(&found)
@@ -71,7 +74,9 @@ func (j *Journal) rewrite(found *history) error {
 	if err != nil {
 		return err
 	}
-	header.bytes = max(j.options.SegmentBytes, (last.end+segmentHeaderBytes-1)/segmentHeaderBytes*segmentHeaderBytes)
+	// Never more than before: the space that the copy frees is enough for the next one.
+	used := (last.end + segmentHeaderBytes - 1) / segmentHeaderBytes * segmentHeaderBytes
+	header.bytes = max(used, min(j.options.SegmentBytes, header.bytes))
 	last.bytes = header.bytes
 	if found.tornBytes > 0 {
 		j.options.Log.Warn("the last batch of the journal was cut off and is dropped; nobody was told that it is durable",
@@ -86,15 +91,10 @@ func (j *Journal) rewrite(found *history) error {
 func (j *Journal) install(target *segment, header segmentHeader, source File, end persistence.Position) error {
 	fs, directory := j.options.FS, j.options.Directory
 	temporary := filepath.Join(directory, recoveryName)
-	file, err := fs.Create(temporary)
-	if err != nil {
-		return fmt.Errorf("write segment %s anew: %w", target.name, err)
+	if err := j.writeAnew(temporary, target, header, source); err != nil {
+		return err
 	}
-	j.current = currentSegment{file: file, name: target.name, offset: target.end, bytes: header.bytes}
-	if err := copySegment(file, header, source, target.end); err != nil {
-		return fmt.Errorf("write segment %s anew: %w", target.name, err)
-	}
-	if err := checkCopy(file, header, target, end); err != nil {
+	if err := checkCopy(j.current.file, header, target, end); err != nil {
 		return err
 	}
 	if err := fs.Rename(temporary, filepath.Join(directory, target.name)); err != nil {
@@ -106,11 +106,54 @@ func (j *Journal) install(target *segment, header segmentHeader, source File, en
 	return nil
 }
 
-// copySegment writes the header, the frames of source up to end, and zeros.
-func copySegment(file File, header segmentHeader, source File, end int64) error {
-	if err := file.Allocate(header.bytes); err != nil {
+// writeAnew writes and syncs the segment in a new file, or in the reserve when the
+// disk has no room for a new one. Nothing depends on the file yet, so the second try
+// is not one of a failed sync.
+func (j *Journal) writeAnew(path string, target *segment, header segmentHeader, source File) error {
+	err := j.writeInto(j.createFile, path, target, header, source)
+	if noSpace(err) {
+		reserveErr := j.writeInto(j.takeReserve, path, target, header, source)
+		if errors.Is(reserveErr, errNoReserve) {
+			// What was written of the file takes space; if it stays, the next start removes it.
+			_ = j.options.FS.Remove(path)
+			return noRoom(target, header.bytes, err)
+		}
+		err = reserveErr
+	}
+	if err != nil {
+		return fmt.Errorf("write segment %s anew: %w", target.name, err)
+	}
+	return nil
+}
+
+// writeInto writes the segment into the file that open returns, which becomes the
+// current one.
+func (j *Journal) writeInto(open func(string, int64) (File, error), path string, target *segment, header segmentHeader, source File) error {
+	file, err := open(path, header.bytes)
+	if err != nil {
 		return err
 	}
+	if err := copySegment(file, header, source, target.end); err != nil {
+		return errors.Join(err, file.Close())
+	}
+	j.current = currentSegment{file: file, name: target.name, offset: target.end, bytes: header.bytes}
+	return nil
+}
+
+// createFile makes a file with room for its bytes.
+func (j *Journal) createFile(path string, bytes int64) (File, error) {
+	file, err := j.options.FS.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := file.Allocate(bytes); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
+
+// copySegment writes the header, the frames of source up to end, and zeros.
+func copySegment(file File, header segmentHeader, source File, end int64) error {
 	data := make([]byte, segmentHeaderBytes)
 	header.encode(data)
 	if err := writeFull(file, data, 0); err != nil {

@@ -98,16 +98,18 @@ func TestReleaseThatFails(t *testing.T) {
 	hook.on(fs)
 	failed := make(chan error, 1)
 	j, ends := filled(t, fs, func(o *journal.Options) { o.Failed = func(err error) { failed <- err } })
-	failing := crashfs.Remove
-	hook.set(func(o crashfs.Operation) crashfs.Fault {
-		if o.Kind == failing {
-			return crashfs.Fault{Err: syscall.EIO}
-		}
-		return crashfs.Fault{}
-	})
+	fail := func(kind crashfs.Kind) {
+		hook.set(func(o crashfs.Operation) crashfs.Fault {
+			if o.Kind == kind {
+				return crashfs.Fault{Err: syscall.EIO}
+			}
+			return crashfs.Fault{}
+		})
+	}
+	fail(crashfs.Remove)
 	require.ErrorIs(t, j.Release(ends[len(ends)-1].Sequence), syscall.EIO)
 	appendDurably(t, j, newLedger(filledRecords), 1)
-	failing = crashfs.SyncDirectory
+	fail(crashfs.SyncDirectory)
 	require.ErrorIs(t, j.Release(ends[len(ends)-1].Sequence), syscall.EIO)
 	require.ErrorIs(t, receive(t, failed, "the call of Failed"), syscall.EIO)
 	_, err := j.Append(entry{newLedger(filledRecords + 1)})

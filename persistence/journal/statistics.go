@@ -22,7 +22,8 @@ type Statistics struct {
 	AppendedSequence, DurableSequence uint64
 	// Full tells that the disk has no room for another segment.
 	Full bool
-	// Segments counts the files, and DiskBytes what they take, with the prepared one.
+	// Segments counts the files, and DiskBytes what they take, with the prepared one
+	// and the reserve.
 	Segments  int
 	DiskBytes int64
 }
@@ -36,6 +37,7 @@ func (j *Journal) Statistics() Statistics {
 	s.AppendedSequence, s.DurableSequence = j.appended, j.durable.Load()
 	s.Full = j.full
 	s.Segments = len(j.segments)
+	s.DiskBytes = j.reserve
 	for i := range j.segments {
 		s.DiskBytes += j.segments[i].bytes
 	}

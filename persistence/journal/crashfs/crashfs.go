@@ -224,10 +224,14 @@ func (f *FS) SyncDirectory(directory string) error {
 }
 
 // used returns the bytes of all files; it needs the lock. A file that was removed
-// while it is open is not counted.
+// while it is open is not counted, and one that a crash left two names once.
 func (f *FS) used() (bytes int64) {
+	counted := make(map[*inode]bool, len(f.entries))
 	for _, node := range f.entries {
-		bytes += int64(len(node.data))
+		if !counted[node] {
+			counted[node] = true
+			bytes += int64(len(node.data))
+		}
 	}
 	return bytes
 }
