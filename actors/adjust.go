@@ -1,6 +1,10 @@
 package actors
 
-import "holdfast/inventory"
+import (
+	"slices"
+
+	"holdfast/inventory"
+)
 
 // adjust begins a change of stock by the staff: its key is looked up first.
 func (a *orderActor) adjust(op *operation) {
@@ -13,31 +17,34 @@ func (a *orderActor) adjust(op *operation) {
 func (a *orderActor) adjustFresh(op *operation) {
 	op.event.At = a.engine.clock.Now()
 	op.step, op.begun = stepAdjustTake, true
-	op.products[0].push(op, true)
+	a.forward(op, &op.slip[0].product.mailbox)
 }
 
 // adjustTaken appends the adjustment. A positive delta reaches the product
 // afterwards; a negative one is given back when the append fails (A1).
 func (a *orderActor) adjustTaken(op *operation) {
-	if op.refusal.Refused() {
-		a.abandonKey(op, op.refusal)
-		return
+	refusal := op.refusal
+	if !refusal.Refused() {
+		refusal = a.appendAdjustment(op)
 	}
-	product, delta := op.products[0], op.event.Lines[0].Quantity
-	entry := keyEntry{body: op.event.Body, kind: inventory.StockAdjusted, subject: op.event.Lines[0].ProductID}
-	key := op.event.Key
-	sequence, err := a.engine.journal.Append(op)
-	if err != nil {
-		if delta < 0 {
-			product.tell(a.engine, inventory.StockAdjusted, 0, -delta)
-		}
-		a.abandonKey(op, refusalOfAppend(err))
-		return
+	if refusal.Refused() {
+		a.undo(op)
+		a.abandonKey(op, refusal)
 	}
-	entry.sequence = sequence
-	a.memory.keys[key] = entry
+}
+
+// appendAdjustment appends op.event. When it refuses, nothing has changed. After
+// success the operation belongs to the journal.
+func (a *orderActor) appendAdjustment(op *operation) inventory.Refusal {
+	key, body := op.event.Key, op.event.Body
+	if !op.event.Takes() {
+		op.event.Lines = slices.Clone(op.event.Lines) // the operation's own memory is gone after the append
+	}
+	sequence, refusal := a.append(op)
+	if refusal.Refused() {
+		return refusal
+	}
+	a.engine.keys.put(key, keyEntry{body: body, kind: inventory.StockAdjusted, sequence: sequence, owner: a})
 	a.memory.awaitProjection(sequence, nil, key)
-	if delta > 0 {
-		product.tell(a.engine, inventory.StockAdjusted, 0, delta)
-	}
+	return inventory.Refusal{}
 }

@@ -22,29 +22,41 @@ import (
 )
 
 // newBenchHouse is an engine on real files with a real fsync.
-func newBenchHouse(b *testing.B) *house {
-	folder := b.TempDir()
-	store, err := sqlite.Open(context.Background(), filepath.Join(folder, "holdfast.db"))
-	require.NoError(b, err)
-	h := &house{t: b, clock: clock.NewManual(startOfTime), store: &gatedStore{Store: store}}
-	var engine atomic.Pointer[Engine]
-	h.journal, err = journal.Open(journal.Options{Directory: filepath.Join(folder, "journal"), Clock: clock.NewSystem(),
-		Log:       slog.New(slog.DiscardHandler),
-		Published: func(sequence uint64) { engine.Load().Published(sequence) }})
-	require.NoError(b, err)
-	h.engine, err = New(Options{Store: h.store, Journal: h.journal, Clock: h.clock, RequestTimeout: time.Minute,
-		Log: slog.New(slog.DiscardHandler)})
-	require.NoError(b, err)
-	engine.Store(h.engine)
-	require.NoError(b, h.engine.Recover(context.Background()))
-	b.Cleanup(func() {
-		ctx, cancel := context.WithCancel(context.Background())
-		cancel() // what SQL does not have yet is of no interest
-		_ = h.engine.Stop(ctx)
-		require.NoError(b, errors.Join(h.journal.Close(), h.store.Close()))
-	})
+func newBenchHouse(b testing.TB) *house {
+	h := &house{t: b, clock: clock.NewManual(startOfTime), folder: b.TempDir()}
+	h.openReal(h.clock)
+	b.Cleanup(h.closeReal)
 	return h
 }
+
+// openReal starts an engine on real files.
+func (h *house) openReal(time clock.Guarded) {
+	store, err := sqlite.Open(context.Background(), filepath.Join(h.folder, "holdfast.db"))
+	require.NoError(h.t, err)
+	h.store = &gatedStore{Store: store}
+	position, err := store.Position(context.Background())
+	require.NoError(h.t, err)
+	var engine atomic.Pointer[Engine]
+	h.journal, err = journal.Open(journal.Options{Directory: filepath.Join(h.folder, "journal"), Clock: clock.NewSystem(),
+		Log: slog.New(slog.DiscardHandler), Projected: position, RetainBytes: 1 << 40,
+		Published: func(sequence uint64) { engine.Load().Published(sequence) }})
+	require.NoError(h.t, err)
+	h.engine, err = New(Options{Store: h.store, Journal: h.journal, Clock: time, RequestTimeout: requestTimeMax,
+		Log: slog.New(slog.DiscardHandler)})
+	require.NoError(h.t, err)
+	engine.Store(h.engine)
+	require.NoError(h.t, h.engine.Recover(context.Background()))
+}
+
+// closeReal ends the engine at once: what SQL does not have yet is of no interest.
+func (h *house) closeReal() {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = h.engine.Stop(ctx)
+	require.NoError(h.t, errors.Join(h.journal.Close(), h.store.Close()))
+}
+
+const requestTimeMax = time.Minute
 
 // BenchmarkOrders places durable orders of one unit, in process, with a real
 // fsync: a hot product or many, with the projector running or cut off.
@@ -83,8 +95,8 @@ func (h *house) stocked(n int, projected bool) inventory.ID {
 		return h.product(inventory.StockQuantityMax)
 	}
 	id := inventory.ID{1, 14: byte(n >> 8), 15: byte(n)}
-	_, err := h.engine.shelve(&inventory.Product{ID: id, SKU: fmt.Sprintf("SKU-%d", n), HoldSeconds: 600,
-		Price: inventory.Money{Minor: 1000, Currency: euro}}, inventory.Stock{OnHand: inventory.StockQuantityMax})
+	_, err := h.engine.shelve(&persistence.CatalogueProduct{Product: inventory.Product{ID: id, SKU: fmt.Sprintf("SKU-%d", n), HoldSeconds: 600,
+		Price: inventory.Money{Minor: 1000, Currency: euro}}}, inventory.Stock{OnHand: inventory.StockQuantityMax})
 	require.NoError(h.t, err)
 	return id
 }

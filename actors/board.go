@@ -11,18 +11,33 @@ import (
 type boardCell struct {
 	mutex sync.Mutex
 	stock inventory.Stock
+	holds calendar
 }
 
-// apply folds one line of a durable event and returns the stock after it. A
-// broken invariant means that a wrong history is durable already: the panic ends
-// the process (P9).
-func (c *boardCell) apply(event *inventory.Event, line *inventory.Line) inventory.Stock {
+// apply folds one line of a durable event. heldUntil is the end of the order's hold
+// before the event, or the one that it makes. A broken invariant means that a wrong
+// history is durable already: the panic ends the process (P9).
+func (c *boardCell) apply(event *inventory.Event, line *inventory.Line, heldUntil inventory.Instant) inventory.Stock {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	if err := c.stock.Evolve(event, line); err != nil {
 		panic(err)
 	}
+	switch {
+	case event.Kind == inventory.OrderPlaced:
+		c.holds.add(heldUntil)
+	case event.EndsHold():
+		c.holds.remove(heldUntil)
+	}
 	return c.stock
+}
+
+// extend notes that a hold ends later.
+func (c *boardCell) extend(from, to inventory.Instant) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.holds.add(to)
+	c.holds.remove(from)
 }
 
 // read returns the durable stock.
@@ -30,6 +45,21 @@ func (c *boardCell) read() inventory.Stock {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	return c.stock
+}
+
+// nextExpiry returns when the first hold ends, up to a second later; zero when there
+// is none.
+func (c *boardCell) nextExpiry() inventory.Instant {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return c.holds.first()
+}
+
+// setSafety changes the units that are never sold.
+func (c *boardCell) setSafety(units int64) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.stock.Safety = units
 }
 
 // published collects the operations of a durable batch until the journal has

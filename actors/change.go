@@ -8,8 +8,20 @@ import (
 	"holdfast/persistence"
 )
 
-// change confirms or cancels an order.
+// change confirms, cancels, extends, ships or takes back an order. When the change
+// has a key, that comes first.
 func (a *orderActor) change(op *operation) {
+	if op.isAbandoned() {
+		a.finish(op)
+		return
+	}
+	if op.event.Key == (inventory.Fingerprint{}) || a.claimKey(op) {
+		a.changeFresh(op)
+	}
+}
+
+// changeFresh finds the order.
+func (a *orderActor) changeFresh(op *operation) {
 	if record := a.memory.orders[op.event.Order]; record != nil {
 		a.changeRecord(op, record)
 		return
@@ -22,81 +34,108 @@ func (a *orderActor) change(op *operation) {
 // what is read is its last state.
 func (a *orderActor) findOrder(op *operation) {
 	id := op.event.Order
-	waiting, asked := a.lookups[id]
-	a.lookups[id] = append(waiting, op)
-	if asked {
+	if _, asked := a.lookups[id]; !asked && !a.askForOrder(id, op.tenure) {
+		a.abandonChange(op, refusedStoreUnavailable)
 		return
 	}
-	a.engine.lookUp(func(ctx context.Context, store persistence.Store) {
-		answer := newOperation(a.engine, stepOrderFound)
-		answer.begun, answer.unattended = true, true
-		answer.event.Order = id
-		answer.lookup.order, answer.lookup.err = store.OrderByID(ctx, id)
+	a.lookups[id] = append(a.lookups[id], op)
+	a.letGo(op)
+}
+
+func (a *orderActor) askForOrder(id inventory.ID, tenure uint64) bool {
+	return a.engine.lookUp(func(ctx context.Context, store persistence.Store, err error) {
+		answer := a.engine.internal(stepOrderFound)
+		answer.event.Order, answer.tenure = id, tenure
+		if answer.lookup.err = err; err == nil {
+			answer.lookup.order, answer.lookup.err = store.OrderByID(ctx, id)
+		}
 		a.push(answer, false)
 	})
 }
 
-// orderFound serves the operations that waited for an order, in their order.
+// orderFound serves the operations that waited for an order, in their order. Those
+// that are not served yet stay in the line, so that a panic leaves nobody behind.
 func (a *orderActor) orderFound(answer *operation) {
 	id, result := answer.event.Order, answer.lookup
-	waiting := a.lookups[id]
-	delete(a.lookups, id)
+	a.finish(answer)
 	record := &heldOrder{Order: result.order}
-	for _, op := range waiting {
-		switch {
+	for len(a.lookups[id]) > 0 {
+		a.hand = a.lookups[id][0]
+		a.lookups[id] = a.lookups[id][1:]
+		switch op := a.hand; {
 		case errors.Is(result.err, persistence.ErrNotFound):
-			op.refuse(refusedOrderUnknown)
+			a.abandonChange(op, refusedOrderUnknown)
 		case result.err != nil:
-			op.refuse(refusedStoreUnavailable)
+			a.abandonChange(op, refusedStoreUnavailable)
 		default:
 			a.changeRecord(op, record)
 		}
 	}
-	answer.recycle()
+	delete(a.lookups, id)
 }
 
 // changeRecord decides and appends. Units that come free reach their product
 // after the append (A1).
 func (a *orderActor) changeRecord(op *operation, record *heldOrder) {
 	if !op.owner.IsZero() && op.owner != record.Customer {
-		op.refuse(refusedOrderUnknown)
+		a.abandonChange(op, refusedOrderUnknown)
 		return
 	}
 	now := a.engine.clock.Now()
-	repeated, refusal := decideChange(op.event.Kind, &record.Order, now)
+	op.change.SaleEndsAt = a.engine.saleEnd(record.Lines)
+	event, repeated, refusal := record.Decide(&op.change, now)
+	if !refusal.Refused() && event.Kind == inventory.OrderExpired {
+		// The money came before the timer: the hold ends first.
+		if refusal = a.endHold(record, now); !refusal.Refused() {
+			event, repeated, refusal = record.Decide(&op.change, now)
+		}
+	}
 	switch {
 	case refusal.Refused():
-		op.refuse(refusal)
+		a.abandonChange(op, refusal)
 	case repeated:
+		if op.change.Key != (inventory.Fingerprint{}) {
+			a.engine.keys.delete(op.change.Key)
+		}
 		op.order, op.waitFor = record.Order, record.Sequence
-		op.finish()
+		a.finish(op)
 	default:
-		op.event = record.FollowUp(op.event.Kind, now, op.event.By)
-		a.appendChange(op, record)
+		op.event = event
+		if refusal := a.appendChange(op, record); refusal.Refused() {
+			a.abandonChange(op, refusal)
+		}
 	}
 }
 
-func decideChange(kind inventory.Kind, order *inventory.Order, now inventory.Instant) (bool, inventory.Refusal) {
-	if kind == inventory.OrderConfirmed {
-		return order.DecideConfirm(now)
+// abandonChange refuses a change and forgets its key, if it has one.
+func (a *orderActor) abandonChange(op *operation, refusal inventory.Refusal) {
+	if op.change.Key == (inventory.Fingerprint{}) {
+		a.refuseWith(op, refusal)
+		return
 	}
-	return order.DecideCancel()
+	op.event.Key = op.change.Key
+	a.abandonKey(op, refusal)
 }
 
-// appendChange appends op.event of record and settles it with the products.
-// When the append fails, the operation is refused and nothing has changed.
-func (a *orderActor) appendChange(op *operation, record *heldOrder) bool {
-	kind, from, lines := op.event.Kind, op.event.From, record.Lines
-	op.products = a.engine.productsOf(op.oneProduct[:0], lines)
-	if !a.appendOrder(op, record) {
-		op.refuse(op.refusal)
-		return false
+// appendChange appends op.event of record. When it refuses, nothing has changed.
+func (a *orderActor) appendChange(op *operation, record *heldOrder) inventory.Refusal {
+	moved := op.event.Lines
+	if op.event.Kind == inventory.OrderExtended {
+		moved = record.Lines
 	}
-	a.memory.add(record)
+	op.slip = a.engine.slipOf(op.oneSlip[:0], moved)
+	return a.appendOrder(op, record)
+}
+
+// saleEnd returns when the first of the products' sales ends; zero is never.
+func (e *Engine) saleEnd(lines []inventory.Line) (end inventory.Instant) {
 	for i := range lines {
-		a.engine.shelf.get(lines[i].ProductID).tell(a.engine, kind, from, lines[i].Quantity)
+		product := e.shelf.get(lines[i].ProductID)
+		if ends := product.rules.Load().SaleEndsAt; ends != 0 && (end == 0 || ends < end) {
+			end = ends
+		}
 	}
-	return true
+	return end
 }
 
 var refusedOrderUnknown = inventory.Refusal{Code: inventory.CodeNotFound, Detail: "There is no such order."}

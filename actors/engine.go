@@ -24,7 +24,7 @@ type Options struct {
 	Store persistence.Store
 	// Journal must have been opened against the Store's position.
 	Journal persistence.Journal
-	Clock   clock.Clock
+	Clock   clock.Guarded
 	Log     *slog.Logger
 	// InFlightMax bounds the operations that wait for an answer; 0 is
 	// [InFlightMaxDefault].
@@ -34,6 +34,8 @@ type Options struct {
 	// BacklogRecordsMax bounds the durable records that are not in SQL yet; 0 is
 	// [BacklogRecordsMaxDefault].
 	BacklogRecordsMax uint64
+	// BacklogBytesMax bounds their bytes; 0 is [BacklogBytesMaxDefault].
+	BacklogBytesMax int64
 	// ProjectionInterval is the least time between two transactions of the
 	// projection, unless somebody waits for it; 0 is [ProjectionIntervalDefault].
 	ProjectionInterval time.Duration
@@ -47,27 +49,45 @@ type Options struct {
 type Engine struct {
 	store   persistence.Store
 	journal persistence.Journal
-	clock   clock.Clock
+	clock   clock.Guarded
 	log     *slog.Logger
 	failed  func(error)
 
 	requestTimeout    time.Duration
 	inFlightMax       int64
 	backlogRecordsMax uint64
+	backlogBytesMax   int64
 
 	hollywood *actor.Engine
 	shelf     *shelf
 	// shelving lets one product be added at a time.
 	shelving  sync.Mutex
 	actors    []*orderActor
+	keys      *keyTable
 	keyFilter *keyFilter
-	lookups   chan struct{}
-	lookupsWG sync.WaitGroup
+	// lookups has a place for each read of SQL that runs.
+	lookups        chan struct{}
+	lookupsWaiting atomic.Int64
+	lookupsWG      sync.WaitGroup
 
-	// quarantined counts the actors that panicked, refused the refusals because of
-	// a bound.
-	quarantined atomic.Int64
-	refused     atomic.Uint64
+	// life ends with the engine, and so do the rebuilds.
+	life     context.Context
+	end      context.CancelFunc
+	rebuilds sync.WaitGroup
+	// folding is set while an event is folded into the ledgers, under the journal's
+	// append lock.
+	folding bool
+	// appendedBytes counts the bytes of the records that SQL did not have at the start
+	// and of those appended since.
+	appendedBytes atomic.Int64
+	// jumped says that the machine's clock has jumped.
+	jumped atomic.Bool
+
+	// quarantined counts the actors that have no memory now, rebuilt the panics,
+	// refused the refusals because of a bound, refusedEarly those before any actor,
+	// and parked the orders that had to wait for others to be decided.
+	quarantined                            atomic.Int64
+	rebuilt, refused, refusedEarly, parked atomic.Uint64
 
 	inFlight  atomic.Int64
 	stopping  atomic.Bool
@@ -90,12 +110,15 @@ func New(options Options) (*Engine, error) {
 		requestTimeout:    orDefault(options.RequestTimeout, RequestTimeoutDefault),
 		inFlightMax:       int64(orDefault(options.InFlightMax, InFlightMaxDefault)),
 		backlogRecordsMax: orDefault(options.BacklogRecordsMax, BacklogRecordsMaxDefault),
+		backlogBytesMax:   orDefault(options.BacklogBytesMax, BacklogBytesMaxDefault),
 		hollywood:         hollywood,
 		shelf:             newShelf(),
+		keys:              newKeyTable(),
 		keyFilter:         newKeyFilter(),
 		lookups:           make(chan struct{}, lookupsMax),
 		drained:           make(chan struct{}),
 	}
+	e.life, e.end = context.WithCancel(context.Background())
 	if e.log == nil {
 		e.log = slog.Default()
 	}
@@ -130,26 +153,27 @@ func orderActorCount() int {
 // actorOf returns the order actor of a shard.
 func (e *Engine) actorOf(shard uint16) *orderActor { return e.actors[int(shard)%len(e.actors)] }
 
-// productsOf appends the actors of lines to dst.
-func (e *Engine) productsOf(dst []*productActor, lines []inventory.Line) []*productActor {
-	for i := range lines {
-		dst = append(dst, e.shelf.get(lines[i].ProductID))
+// lookUp runs a read of SQL outside the actors, or returns false when too many wait
+// for their turn. The read gets an error in place of a store when its turn does not
+// come in time.
+func (e *Engine) lookUp(read func(context.Context, persistence.Store, error)) bool {
+	if e.lookupsWaiting.Add(1) > lookupsWaitingMax {
+		e.lookupsWaiting.Add(-1)
+		return false
 	}
-	return dst
-}
-
-// lookUp runs a read of SQL outside the actors. At most lookupsMax run at once;
-// those that wait for their turn are bounded by the operations in flight.
-func (e *Engine) lookUp(read func(context.Context, persistence.Store)) {
-	e.lookupsWG.Add(1)
-	go func() {
-		defer e.lookupsWG.Done()
-		e.lookups <- struct{}{}
-		defer func() { <-e.lookups }()
+	e.lookupsWG.Go(func() {
+		defer e.lookupsWaiting.Add(-1)
 		ctx, cancel := context.WithTimeout(context.Background(), e.requestTimeout)
 		defer cancel()
-		read(ctx, e.store)
-	}()
+		select {
+		case e.lookups <- struct{}{}:
+			defer func() { <-e.lookups }()
+			read(ctx, e.store, nil)
+		case <-ctx.Done():
+			read(ctx, nil, ctx.Err())
+		}
+	})
+	return true
 }
 
 // Published answers the operations of a durable batch. The journal's writer
@@ -216,164 +240,29 @@ func (e *Engine) waitDurable(sequence uint64) inventory.Refusal {
 	return inventory.Refusal{}
 }
 
-// PlaceOrder implements [Facade].
-func (e *Engine) PlaceOrder(request *PlaceOrder) (OrderReply, inventory.Refusal) {
-	if refusal := e.enter(); refusal.Refused() {
-		return OrderReply{}, refusal
-	}
-	op := newOperation(e, stepPlace)
-	op.event = inventory.Event{Kind: inventory.OrderPlaced, By: request.Customer, Customer: request.Customer,
-		Key: request.Key, Body: request.Body}
-	refusal := e.fillSlip(op, request.Lines)
-	if !refusal.Refused() && e.backlogged() {
-		refusal = refusedBacklog
-	}
-	if refusal.Refused() {
-		e.leave()
-		op.recycle()
-		return OrderReply{}, refusal
-	}
-	if refusal := e.do(op, e.actorOf(shardOf(request.Customer))); refusal.Refused() {
-		return OrderReply{}, refusal
-	}
-	reply := OrderReply{Order: op.order, Replayed: op.replayed}
-	op.recycle()
-	return reply, inventory.Refusal{}
-}
-
-// fillSlip merges the lines and finds their products.
-func (e *Engine) fillSlip(op *operation, lines []inventory.Line) inventory.Refusal {
-	merged, refusal := inventory.MergeLines(append(op.oneLine[:0], lines...))
-	switch {
-	case refusal.Refused():
-		return refusal
-	case len(merged) == 0 || len(merged) > OrderProductsMax:
-		return inventory.Refusal{Code: inventory.CodeValidationFailed,
-			Detail: fmt.Sprintf("An order names between 1 and %d products.", OrderProductsMax)}
-	}
-	op.event.Lines = merged
-	op.products = e.productsOf(op.oneProduct[:0], merged)
-	for i, product := range op.products {
-		if product == nil {
-			refusal := refusedProductUnknown
-			refusal.ProductID = merged[i].ProductID
-			return refusal
-		}
-	}
-	return inventory.Refusal{}
+// waitAppended returns when all that is appended now is durable.
+func (e *Engine) waitAppended(ctx context.Context) error {
+	var last uint64
+	e.journal.Hold(func(appended uint64) { last = appended })
+	return e.journal.WaitDurable(ctx, last)
 }
 
 // backlogged reports whether SQL is too far behind to take more.
 func (e *Engine) backlogged() bool {
-	return e.journal.DurableSequence()-e.projector.position() > e.backlogRecordsMax
-}
-
-// ConfirmOrder implements [Facade].
-func (e *Engine) ConfirmOrder(request ChangeOrder) (inventory.Order, inventory.Refusal) {
-	return e.changeOrder(inventory.OrderConfirmed, request)
-}
-
-// CancelOrder implements [Facade].
-func (e *Engine) CancelOrder(request ChangeOrder) (inventory.Order, inventory.Refusal) {
-	return e.changeOrder(inventory.OrderCancelled, request)
-}
-
-func (e *Engine) changeOrder(kind inventory.Kind, request ChangeOrder) (inventory.Order, inventory.Refusal) {
-	if refusal := e.enter(); refusal.Refused() {
-		return inventory.Order{}, refusal
-	}
-	op := newOperation(e, stepChange)
-	op.event = inventory.Event{Kind: kind, By: request.Caller, Order: request.Order}
-	op.owner = request.Owner
-	if refusal := e.do(op, e.actorOf(request.Order.Shard())); refusal.Refused() {
-		return inventory.Order{}, refusal
-	}
-	order := op.order
-	op.recycle()
-	return order, inventory.Refusal{}
-}
-
-// AdjustStock implements [Facade].
-func (e *Engine) AdjustStock(request *AdjustStock) (StockReply, inventory.Refusal) {
-	product := e.shelf.get(request.Product)
-	if product == nil {
-		return StockReply{}, refusedProductUnknown
-	}
-	return e.adjustStock(request, product)
-}
-
-func (e *Engine) adjustStock(request *AdjustStock, product *productActor) (StockReply, inventory.Refusal) {
-	if refusal := e.enter(); refusal.Refused() {
-		return StockReply{}, refusal
-	}
-	op := newOperation(e, stepAdjust)
-	op.oneLine[0] = inventory.Line{ProductID: request.Product, Quantity: request.Delta}
-	op.oneProduct[0] = product
-	op.products = op.oneProduct[:]
-	op.event = inventory.Event{Kind: inventory.StockAdjusted, By: request.Caller, Reason: request.Reason,
-		Note: request.Note, Key: request.Key, Body: request.Body, Lines: op.oneLine[:]}
-	if refusal := e.do(op, e.actorOf(shardOfKey(request.Key))); refusal.Refused() {
-		return StockReply{}, refusal
-	}
-	reply := StockReply{Stock: op.stock, Replayed: op.replayed}
-	op.recycle()
-	return reply, inventory.Refusal{}
-}
-
-// Stock implements [Facade].
-func (e *Engine) Stock(product inventory.ID) (inventory.Stock, bool) {
-	p := e.shelf.get(product)
-	if p == nil {
-		return inventory.Stock{}, false
-	}
-	return p.board.read(), true
-}
-
-// openingReason is the reason of the receipt that brings a product's first stock.
-const openingReason = "opening"
-
-// AddProduct implements [Facade].
-func (e *Engine) AddProduct(product persistence.CatalogueProduct) inventory.Refusal {
-	p, err := e.shelve(&product.Product, inventory.Stock{Safety: product.Safety})
-	if err != nil {
-		e.log.Error("a product could not be put on sale", "product", product.ID.String(), "error", err)
-		return refusedOverloaded
-	}
-	if product.OpeningStock == 0 || p.board.read().Version > 0 {
-		return inventory.Refusal{}
-	}
-	return e.receiveOpening(&product, p)
-}
-
-// shelve returns the product's actor, and makes it when there is none.
-func (e *Engine) shelve(product *inventory.Product, stock inventory.Stock) (*productActor, error) {
-	e.shelving.Lock()
-	defer e.shelving.Unlock()
-	if p := e.shelf.get(product.ID); p != nil {
-		return p, nil
-	}
-	p := &productActor{stock: stock}
-	p.rules.Store(product)
-	p.board.stock = stock
-	if err := p.spawn(e.hollywood, "product", product.ID.String(), mailboxMax, p); err != nil {
-		return nil, err
-	}
-	e.shelf.put(product.ID, p)
-	return p, nil
-}
-
-// receiveOpening brings a product's opening stock. The receipt carries the
-// product's ID as its key, so it happens once, whoever asks how often.
-func (e *Engine) receiveOpening(product *persistence.CatalogueProduct, p *productActor) inventory.Refusal {
-	_, refusal := e.adjustStock(&AdjustStock{Product: product.ID, Delta: product.OpeningStock,
-		Reason: openingReason, Key: inventory.Fingerprint(product.ID)}, p)
-	return refusal
+	projected := e.projector.position()
+	return e.journal.DurableSequence()-projected > e.backlogRecordsMax ||
+		e.appendedBytes.Load()-e.projector.bytes.Load() > e.backlogBytesMax
 }
 
 // Ready implements [Facade].
 func (e *Engine) Ready() error {
-	if e.stopping.Load() {
+	switch {
+	case e.stopping.Load():
 		return errors.New("stopping")
+	case e.backlogged():
+		return errors.New("too many orders wait to be written to the database")
+	case int(e.quarantined.Load()) == len(e.actors):
+		return errors.New("all order actors are being rebuilt")
 	}
 	return nil
 }

@@ -28,17 +28,17 @@ func TestAnOrderHoldsUnitsUntilItIsPaidOrGivenBack(t *testing.T) {
 	given := h.place(customer, product, 2)
 	require.Equal(t, [3]int64{10, 5, 0}, h.stock(product))
 
-	confirmed, refusal := h.engine.ConfirmOrder(ChangeOrder{Order: paid.ID, Caller: customer, Owner: customer})
+	confirmed, refusal := h.change(inventory.OrderConfirmed, paid.ID, customer, customer)
 	require.Equal(t, inventory.Refusal{}, refusal)
 	require.Equal(t, inventory.Confirmed, confirmed.State)
 	require.Equal(t, [3]int64{10, 2, 3}, h.stock(product))
 
-	cancelled, refusal := h.engine.CancelOrder(ChangeOrder{Order: given.ID, Caller: customer, Owner: customer})
+	cancelled, refusal := h.change(inventory.OrderCancelled, given.ID, customer, customer)
 	require.Equal(t, inventory.Refusal{}, refusal)
 	require.Equal(t, inventory.Cancelled, cancelled.State)
 	require.Equal(t, [3]int64{10, 0, 3}, h.stock(product))
 
-	_, refusal = h.engine.CancelOrder(ChangeOrder{Order: paid.ID, Caller: customer, Owner: customer})
+	_, refusal = h.change(inventory.OrderCancelled, paid.ID, customer, customer)
 	require.Equal(t, inventory.Refusal{}, refusal)
 	require.Equal(t, [3]int64{10, 0, 0}, h.stock(product))
 }
@@ -47,20 +47,19 @@ func TestARepeatedChangeAnswersTheOrderAsItIs(t *testing.T) {
 	h := newHouse(t)
 	customer, product := h.customer(), h.product(10)
 	order := h.place(customer, product, 1)
-	change := ChangeOrder{Order: order.ID, Caller: customer, Owner: customer}
 	for range 2 {
-		confirmed, refusal := h.engine.ConfirmOrder(change)
+		confirmed, refusal := h.change(inventory.OrderConfirmed, order.ID, customer, customer)
 		require.Equal(t, inventory.Refusal{}, refusal)
 		require.Equal(t, inventory.Confirmed, confirmed.State)
 		h.awaitProjection()
 	}
 	for range 2 {
-		cancelled, refusal := h.engine.CancelOrder(change)
+		cancelled, refusal := h.change(inventory.OrderCancelled, order.ID, customer, customer)
 		require.Equal(t, inventory.Refusal{}, refusal)
 		require.Equal(t, inventory.Cancelled, cancelled.State)
 		h.awaitProjection()
 	}
-	_, refusal := h.engine.ConfirmOrder(change)
+	_, refusal := h.change(inventory.OrderConfirmed, order.ID, customer, customer)
 	require.Equal(t, inventory.CodeInvalidTransition, refusal.Code)
 	require.EqualValues(t, 4, h.journal.DurableSequence(), "repeats record nothing")
 	require.Equal(t, [3]int64{10, 0, 0}, h.stock(product))
@@ -71,13 +70,13 @@ func TestAnothersOrderIsNotFound(t *testing.T) {
 	owner, other, product := h.customer(), h.customer(), h.product(10)
 	order := h.place(owner, product, 1)
 	for range 2 {
-		_, refusal := h.engine.ConfirmOrder(ChangeOrder{Order: order.ID, Caller: other, Owner: other})
+		_, refusal := h.change(inventory.OrderConfirmed, order.ID, other, other)
 		require.Equal(t, inventory.CodeNotFound, refusal.Code)
-		_, refusal = h.engine.CancelOrder(ChangeOrder{Order: order.ID, Caller: other, Owner: other})
+		_, refusal = h.change(inventory.OrderCancelled, order.ID, other, other)
 		require.Equal(t, inventory.CodeNotFound, refusal.Code)
 		_, refusal = h.engine.Order(t.Context(), order.ID, other)
 		require.Equal(t, inventory.CodeNotFound, refusal.Code)
-		_, refusal = h.engine.ConfirmOrder(ChangeOrder{Order: order.ID, Caller: owner, Owner: owner})
+		_, refusal = h.change(inventory.OrderConfirmed, order.ID, owner, owner)
 		require.Equal(t, inventory.Refusal{}, refusal)
 		h.awaitProjection()
 	}
@@ -128,7 +127,7 @@ func TestRefusalsChangeNothing(t *testing.T) {
 		"not on sale yet": {orderOf(customer, h.key(), later, 1), inventory.CodeSaleNotStarted},
 		"no lines":        {&PlaceOrder{Customer: customer, Key: h.key()}, inventory.CodeValidationFailed},
 		"two products": {&PlaceOrder{Customer: customer, Key: h.key(), Lines: []inventory.Line{
-			{ProductID: product, Quantity: 1}, {ProductID: later, Quantity: 1}}}, inventory.CodeValidationFailed},
+			{ProductID: product, Quantity: 1}, {ProductID: later, Quantity: 1}}}, inventory.CodeSaleNotStarted},
 	} {
 		_, refusal := h.engine.PlaceOrder(test.request)
 		require.Equal(t, test.code, refusal.Code, name)
@@ -176,7 +175,7 @@ func TestAKeyStandsForOneOrder(t *testing.T) {
 	again("projected and held")
 	h.restart()
 	again("held, after a restart")
-	_, refusal = h.engine.CancelOrder(ChangeOrder{Order: first.Order.ID, Caller: customer})
+	_, refusal = h.change(inventory.OrderCancelled, first.Order.ID, customer, inventory.ID{})
 	require.Equal(t, inventory.Refusal{}, refusal)
 	again("cancelled, in memory")
 	h.awaitProjection()
@@ -204,7 +203,7 @@ func TestAKeyOutlivesItsDayWhileItsOrderIsOpen(t *testing.T) {
 	request := orderOf(customer, h.key(), product, 1)
 	first, refusal := h.engine.PlaceOrder(request)
 	require.Equal(t, inventory.Refusal{}, refusal)
-	_, refusal = h.engine.ConfirmOrder(ChangeOrder{Order: first.Order.ID})
+	_, refusal = h.change(inventory.OrderConfirmed, first.Order.ID, inventory.ID{}, inventory.ID{})
 	require.Equal(t, inventory.Refusal{}, refusal)
 	h.awaitProjection()
 	h.clock.Advance(10 * 24 * time.Hour)
@@ -250,7 +249,7 @@ func TestARefusedKeyIsDecidedAnew(t *testing.T) {
 	request := orderOf(customer, h.key(), product, 1)
 	_, refusal := h.engine.PlaceOrder(request)
 	require.Equal(t, inventory.CodeAllHeld, refusal.Code)
-	_, refusal = h.engine.CancelOrder(ChangeOrder{Order: held.ID})
+	_, refusal = h.change(inventory.OrderCancelled, held.ID, inventory.ID{}, inventory.ID{})
 	require.Equal(t, inventory.Refusal{}, refusal)
 	reply, refusal := h.engine.PlaceOrder(orderOf(customer, request.Key, product, 1))
 	require.Equal(t, inventory.Refusal{}, refusal)
@@ -265,7 +264,7 @@ func TestHoldsEnd(t *testing.T) {
 		orders = append(orders, h.place(customer, product, 1))
 		h.clock.Advance(time.Second)
 	}
-	_, refusal := h.engine.ConfirmOrder(ChangeOrder{Order: orders[1].ID})
+	_, refusal := h.change(inventory.OrderConfirmed, orders[1].ID, inventory.ID{}, inventory.ID{})
 	require.Equal(t, inventory.Refusal{}, refusal)
 
 	h.clock.Advance(holdTime - 6*time.Second)
@@ -275,7 +274,7 @@ func TestHoldsEnd(t *testing.T) {
 	h.clock.Advance(10 * time.Second)
 	h.awaitStock(product, [3]int64{10, 0, 1})
 
-	_, refusal = h.engine.ConfirmOrder(ChangeOrder{Order: orders[0].ID})
+	_, refusal = h.change(inventory.OrderConfirmed, orders[0].ID, inventory.ID{}, inventory.ID{})
 	require.Equal(t, inventory.CodeHoldExpired, refusal.Code)
 	order, refusal := h.engine.Order(t.Context(), orders[4].ID, customer)
 	require.Equal(t, inventory.Refusal{}, refusal)
@@ -289,7 +288,7 @@ func TestAConfirmAtTheDeadlineIsTooLate(t *testing.T) {
 	customer, product := h.customer(), h.product(1, func(p *persistence.CatalogueProduct) { p.HoldSeconds = 1 })
 	order := h.place(customer, product, 1)
 	record := h.engine.actorOf(order.ID.Shard()).memory.orders[order.ID]
-	_, refusal := record.DecideConfirm(order.ExpiresAt)
+	_, _, refusal := record.Decide(&inventory.Change{Kind: inventory.OrderConfirmed}, order.ExpiresAt)
 	require.Equal(t, inventory.CodeHoldExpired, refusal.Code)
 	h.clock.Advance(time.Second)
 	h.awaitStock(product, [3]int64{1, 0, 0})
@@ -372,9 +371,9 @@ func TestOrdersAreListedNewestFirst(t *testing.T) {
 		}
 	}
 	h.store.away.Store(true)
-	_, refusal := h.engine.CancelOrder(ChangeOrder{Order: want[3]})
+	_, refusal := h.change(inventory.OrderCancelled, want[3], inventory.ID{}, inventory.ID{})
 	require.Equal(t, inventory.Refusal{}, refusal)
-	_, refusal = h.engine.ConfirmOrder(ChangeOrder{Order: want[20]})
+	_, refusal = h.change(inventory.OrderConfirmed, want[20], inventory.ID{}, inventory.ID{})
 	require.Equal(t, inventory.Refusal{}, refusal)
 	recent, refusal := h.engine.Orders(t.Context(), persistence.OrderFilter{Customer: customer, Limit: 10})
 	require.Equal(t, inventory.Refusal{}, refusal, "one's recent orders are there while the database is away")
@@ -419,35 +418,30 @@ func TestOrdersAreListedNewestFirst(t *testing.T) {
 func TestSellingGoesOnWithoutTheDatabase(t *testing.T) {
 	h := newHouse(t)
 	customer, product := h.customer(), h.product(100)
-	key := h.key()
-	placed, refusal := h.engine.PlaceOrder(orderOf(customer, key, product, 1))
-	require.Equal(t, inventory.Refusal{}, refusal)
-	old := placed.Order
-	_, refusal = h.engine.ConfirmOrder(ChangeOrder{Order: old.ID})
+	old := h.place(customer, product, 1)
+	_, refusal := h.change(inventory.OrderConfirmed, old.ID, inventory.ID{}, inventory.ID{})
 	require.Equal(t, inventory.Refusal{}, refusal)
 	h.awaitProjection()
 
 	h.store.away.Store(true)
 	order := h.place(customer, product, 2)
-	_, refusal = h.engine.ConfirmOrder(ChangeOrder{Order: order.ID})
+	_, refusal = h.change(inventory.OrderConfirmed, order.ID, inventory.ID{}, inventory.ID{})
 	require.Equal(t, inventory.Refusal{}, refusal)
 	read, refusal := h.engine.Order(t.Context(), order.ID, customer)
 	require.Equal(t, inventory.Refusal{}, refusal)
 	require.Equal(t, inventory.Confirmed, read.State)
 	require.Equal(t, [3]int64{100, 0, 3}, h.stock(product))
-	_, refusal = h.engine.CancelOrder(ChangeOrder{Order: old.ID})
+	_, refusal = h.change(inventory.OrderCancelled, old.ID, inventory.ID{}, inventory.ID{})
 	require.Equal(t, inventory.CodeStoreUnavailable, refusal.Code)
 	_, refusal = h.engine.Order(t.Context(), old.ID, customer)
 	require.Equal(t, inventory.CodeStoreUnavailable, refusal.Code)
-	_, refusal = h.engine.PlaceOrder(orderOf(customer, key, product, 1))
-	require.Equal(t, inventory.CodeStoreUnavailable, refusal.Code, "a key that may be known is not taken for new")
 
 	h.store.away.Store(false)
 	h.awaitProjection()
 	stored, err := h.store.OrderByID(t.Context(), order.ID)
 	require.NoError(t, err)
 	require.Equal(t, inventory.Confirmed, stored.State)
-	_, refusal = h.engine.CancelOrder(ChangeOrder{Order: old.ID})
+	_, refusal = h.change(inventory.OrderCancelled, old.ID, inventory.ID{}, inventory.ID{})
 	require.Equal(t, inventory.Refusal{}, refusal)
 }
 
@@ -478,20 +472,19 @@ func TestMemoryForgetsWhatSQLHas(t *testing.T) {
 	held := h.place(customer, product, 1)
 	for range 100 {
 		order := h.place(customer, product, 1)
-		_, refusal := h.engine.CancelOrder(ChangeOrder{Order: order.ID})
+		_, refusal := h.change(inventory.OrderCancelled, order.ID, inventory.ID{}, inventory.ID{})
 		require.Equal(t, inventory.Refusal{}, refusal)
 	}
 	h.awaitProjection()
-	orders, keys := 0, 0
+	orders := 0
 	for _, a := range h.engine.actors {
 		orders += len(a.memory.orders)
-		keys += len(a.memory.keys)
 		require.Zero(t, a.memory.unprojected.length())
 		require.LessOrEqual(t, len(a.memory.newest), 1)
 	}
 	require.Equal(t, 1, orders)
-	require.Equal(t, 1, keys)
-	_, refusal := h.engine.CancelOrder(ChangeOrder{Order: held.ID})
+	require.EqualValues(t, 1, h.engine.keys.count.Load())
+	_, refusal := h.change(inventory.OrderCancelled, held.ID, inventory.ID{}, inventory.ID{})
 	require.Equal(t, inventory.Refusal{}, refusal)
 }
 

@@ -16,9 +16,19 @@ type deadlines struct {
 	wake  func()
 	// wakesAt is when the timer runs out; zero when it is not set.
 	wakesAt inventory.Instant
+	// awake says that the actor has been asked to end holds once. Before that, in
+	// recovery, no timer may run: the actor's state is not its own yet.
+	awake bool
 }
 
-// add puts a held order in the heap.
+// follow puts an order in the heap while it is held, at its present deadline.
+func (d *deadlines) follow(record *heldOrder) {
+	d.remove(record)
+	if record.State == inventory.Reserved {
+		d.add(record)
+	}
+}
+
 func (d *deadlines) add(record *heldOrder) {
 	d.heap = append(d.heap, record)
 	record.place = len(d.heap)
@@ -43,6 +53,9 @@ func (d *deadlines) remove(record *heldOrder) {
 	}
 }
 
+// clear forgets all.
+func (d *deadlines) clear() { d.heap = nil }
+
 // due returns the earliest order when its hold has ended at now, or nil.
 func (d *deadlines) due(now inventory.Instant) *heldOrder {
 	if len(d.heap) == 0 || !d.heap[0].Due(now) {
@@ -53,11 +66,11 @@ func (d *deadlines) due(now inventory.Instant) *heldOrder {
 
 // set makes the timer run out at the given moment, unless it does so before.
 func (d *deadlines) set(at inventory.Instant) {
-	if d.wakesAt != 0 && d.wakesAt <= at {
+	if !d.awake || d.wakesAt != 0 && d.wakesAt <= at {
 		return
 	}
 	d.wakesAt = at
-	pause := time.Duration(max(at-d.clock.Now(), 0))
+	pause := untilInstant(d.clock.Now(), at)
 	if d.timer == nil {
 		d.timer = d.clock.AfterFunc(pause, d.wake)
 		return
@@ -98,30 +111,53 @@ func (d *deadlines) down(i int) {
 	}
 }
 
-// expire ends the holds that are due, a bounded number at a time.
+// expire ends the holds that are due, a bounded number at a time. While the clock
+// cannot be trusted, no hold ends. It reports with missing that some are left.
 func (a *orderActor) expire(tick *operation) {
-	a.deadlines.wakesAt = 0
+	a.deadlines.awake, a.deadlines.wakesAt = true, 0
 	now := a.engine.clock.Now()
+	next := now
 	for range expiriesPerTurn {
 		record := a.deadlines.due(now)
 		if record == nil || a.engine.stopping.Load() {
 			break
 		}
-		if !a.endHold(record, now) {
-			now += inventory.Instant(expiryRetryPause)
+		if a.engine.clockJumped() || a.endHold(record, now).Refused() {
+			next += inventory.Instant(expiryRetryPause)
 			break
 		}
 	}
 	if len(a.deadlines.heap) > 0 && !a.engine.stopping.Load() {
-		a.deadlines.set(max(now, a.deadlines.heap[0].ExpiresAt))
+		a.deadlines.set(max(next, a.deadlines.heap[0].ExpiresAt))
 	}
-	tick.recycle()
+	tick.missing = a.deadlines.due(now) != nil && !a.engine.jumped.Load()
+	a.finish(tick)
 }
 
-// endHold records that a hold has ended; false when the journal has no room now.
-func (a *orderActor) endHold(record *heldOrder, now inventory.Instant) bool {
+// endHold records that a hold has ended. It refuses when the journal has no room
+// now.
+func (a *orderActor) endHold(record *heldOrder, now inventory.Instant) inventory.Refusal {
 	op := newOperation(a.engine, stepExpire)
-	op.unattended = true
+	op.unattended, op.orders = true, a
 	op.event = record.FollowUp(inventory.OrderExpired, now, inventory.ID{})
-	return a.appendChange(op, record)
+	refusal := a.appendChange(op, record)
+	if refusal.Refused() {
+		op.recycle()
+	}
+	return refusal
 }
+
+// clockJumped reports whether the machine's clock disagrees with ours by more than
+// clockJumpMax: then one of the two is wrong, and holds are not ended by either.
+func (e *Engine) clockJumped() bool {
+	drift := e.clock.Drift()
+	jumped := drift > clockJumpMax || drift < -clockJumpMax
+	if e.jumped.Swap(jumped) != jumped {
+		e.log.Error("the machine's clock has jumped; no hold ends until it agrees again, or the program is restarted",
+			"jumped", jumped, "drift", drift)
+	}
+	return jumped
+}
+
+// untilInstant returns how long it is from now to then, not below zero.
+func untilInstant(now, then inventory.Instant) time.Duration { return time.Duration(max(then-now, 0)) }

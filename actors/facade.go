@@ -14,18 +14,23 @@ type PlaceOrder struct {
 	Key, Body inventory.Fingerprint
 	// Lines name ProductID and Quantity; the engine prices them.
 	Lines []inventory.Line
+	// Partial says that fewer units are welcome: what there is not is dropped, and
+	// the order says so line by line.
+	Partial bool
 }
 
-// OrderReply is a durable order. Replayed means that the key had placed it before.
+// OrderReply is a durable order. Replayed means that the key had been used for it before.
 type OrderReply struct {
 	Order    inventory.Order
 	Replayed bool
 }
 
-// ChangeOrder asks for a change of an order by Caller. Owner, when not zero, is
-// the customer that the order must belong to; another's order is not_found.
+// ChangeOrder asks for a change of an order. Owner, when not zero, is the customer
+// that the order must belong to; another's order is not_found. Change.SaleEndsAt is
+// the engine's to fill.
 type ChangeOrder struct {
-	Order, Caller, Owner inventory.ID
+	Order, Owner inventory.ID
+	inventory.Change
 }
 
 // AdjustStock adds Delta units to a product's stock, or takes them when negative.
@@ -48,8 +53,9 @@ type StockReply struct {
 // effect: repeat it with the same key.
 type Facade interface {
 	PlaceOrder(request *PlaceOrder) (OrderReply, inventory.Refusal)
-	ConfirmOrder(request ChangeOrder) (inventory.Order, inventory.Refusal)
-	CancelOrder(request ChangeOrder) (inventory.Order, inventory.Refusal)
+	// ChangeOrder returns the order as it is after the change. Replayed means that
+	// Key had made the change before.
+	ChangeOrder(request *ChangeOrder) (OrderReply, inventory.Refusal)
 	AdjustStock(request *AdjustStock) (StockReply, inventory.Refusal)
 
 	// Order returns an order of owner (zero: anyone's) with all that is durable.
@@ -64,6 +70,10 @@ type Facade interface {
 	// AddProduct puts a product that the store has just created on sale, and
 	// returns when its opening receipt is durable.
 	AddProduct(product persistence.CatalogueProduct) inventory.Refusal
+
+	// SetProduct puts new rules of a product in force: price, window, pause, deletion.
+	// Orders that were tried before may still be placed by the old ones.
+	SetProduct(product inventory.Product) inventory.Refusal
 
 	// Ready returns nil when orders are accepted, or the reason why not.
 	Ready() error

@@ -103,7 +103,7 @@ func TestARepeatWaitsForTheFirst(t *testing.T) {
 	release := disk.hold()
 	answers := make(chan inventory.Order, 2)
 	confirm := func() {
-		confirmed, refusal := h.engine.ConfirmOrder(ChangeOrder{Order: order.ID})
+		confirmed, refusal := h.change(inventory.OrderConfirmed, order.ID, inventory.ID{}, inventory.ID{})
 		require.Equal(t, inventory.Refusal{}, refusal)
 		answers <- confirmed
 	}
@@ -185,7 +185,7 @@ func TestAFullDiskRefusesAndResumes(t *testing.T) {
 		}
 		placed++
 	}
-	_, refusal := h.engine.CancelOrder(ChangeOrder{Order: held.ID})
+	_, refusal := h.change(inventory.OrderCancelled, held.ID, inventory.ID{}, inventory.ID{})
 	require.Equal(t, inventory.CodeStorageFull, refusal.Code)
 	for _, delta := range []int64{7, -5} {
 		_, refusal = h.engine.AdjustStock(&AdjustStock{Product: product, Caller: customer, Delta: delta, Reason: "count", Key: h.key()})
@@ -196,7 +196,7 @@ func TestAFullDiskRefusesAndResumes(t *testing.T) {
 
 	disk.SetCapacity(-1)
 	require.Eventually(t, func() bool {
-		_, refusal := h.engine.CancelOrder(ChangeOrder{Order: held.ID})
+		_, refusal := h.change(inventory.OrderCancelled, held.ID, inventory.ID{}, inventory.ID{})
 		return !refusal.Refused()
 	}, waitMax, 10*time.Millisecond)
 	h.place(customer, product, 1)

@@ -32,8 +32,12 @@ type house struct {
 	clock   *clock.Manual
 	disk    *crashfs.FS
 	path    string
-	failed  atomic.Pointer[error]
-	serial  atomic.Uint64
+	// folder has the files of openReal.
+	folder string
+	// lastPlaced is when the last order of placeMany was placed.
+	lastPlaced inventory.Instant
+	failed     atomic.Pointer[error]
+	serial     atomic.Uint64
 	// callers are those of stormUntil.
 	callers sync.WaitGroup
 }
@@ -79,6 +83,9 @@ func (s *gatedStore) KeyByFingerprint(ctx context.Context, key inventory.Fingerp
 	return s.Store.KeyByFingerprint(ctx, key)
 }
 
+// quietly drops the log: panics on purpose fill pages with stacks.
+func quietly(o *Options) { o.Log = slog.New(slog.DiscardHandler) }
+
 func newHouse(t testing.TB, configure ...func(*Options)) *house {
 	return newHouseOn(t, crashfs.New(), configure...)
 }
@@ -100,7 +107,7 @@ func (h *house) open(configure ...func(*Options)) {
 	require.NoError(t, err)
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	var engine atomic.Pointer[Engine]
-	h.journal, err = journal.Open(journal.Options{Directory: "journal", FS: h.disk, SegmentBytes: 1 << 20, Projected: position,
+	h.journal, err = journal.Open(journal.Options{Directory: "journal", FS: h.disk, SegmentBytes: 1 << 20, RetainBytes: 1 << 40, Projected: position,
 		Clock: clock.NewSystem(), Log: log, Failed: func(err error) { h.failed.Store(&err) },
 		Published: func(sequence uint64) { engine.Load().Published(sequence) }})
 	require.NoError(t, err)
@@ -175,6 +182,12 @@ func (h *house) place(customer, product inventory.ID, quantity int64) inventory.
 	reply, refusal := h.engine.PlaceOrder(orderOf(customer, h.key(), product, quantity))
 	require.Equal(h.t, inventory.Refusal{}, refusal)
 	return reply.Order
+}
+
+// change confirms, cancels or extends an order.
+func (h *house) change(kind inventory.Kind, order, by, owner inventory.ID) (inventory.Order, inventory.Refusal) {
+	reply, refusal := h.engine.ChangeOrder(&ChangeOrder{Order: order, Owner: owner, Change: inventory.Change{Kind: kind, By: by}})
+	return reply.Order, refusal
 }
 
 // stock returns the durable quantities of a product as on hand, reserved,

@@ -12,27 +12,34 @@ import (
 // claimed. Otherwise the operation is answered, or on its way to SQL.
 func (a *orderActor) claimKey(op *operation) bool {
 	key := op.event.Key
-	if entry, ok := a.memory.keys[key]; ok {
-		a.repeat(op, entry)
+	if entry, ok := a.engine.keys.get(key); ok {
+		a.repeat(op, &entry)
 		return false
 	}
-	a.memory.keys[key] = keyEntry{body: op.event.Body, kind: op.event.Kind, inFlight: true}
+	a.engine.keys.put(key, keyEntry{body: op.event.Body, kind: op.event.Kind, inFlight: true, owner: a})
 	if !a.engine.keyFilter.mayContain(key) {
 		return true
 	}
 	op.begun = true
-	a.engine.lookUp(func(ctx context.Context, store persistence.Store) {
-		op.lookup = findKey(ctx, store, key)
+	asked := a.engine.lookUp(func(ctx context.Context, store persistence.Store, err error) {
+		if op.lookup.err = err; err == nil {
+			op.lookup = findKey(ctx, store, key)
+		}
 		op.step = stepKeyFound
 		a.push(op, false)
 	})
+	if asked {
+		a.letGo(op)
+	} else {
+		a.abandonKey(op, refusedStoreUnavailable)
+	}
 	return false
 }
 
 // findKey reads what a key stands for, and the order when it is one.
 func findKey(ctx context.Context, store persistence.Store, key inventory.Fingerprint) (result lookupResult) {
 	result.key, result.err = store.KeyByFingerprint(ctx, key)
-	if result.err == nil && result.key.Kind == inventory.OrderPlaced {
+	if result.err == nil && result.key.Kind.OfOrder() {
 		result.order, result.err = store.OrderByID(ctx, result.key.Subject)
 	}
 	return result
@@ -40,8 +47,8 @@ func findKey(ctx context.Context, store persistence.Store, key inventory.Fingerp
 
 // abandonKey forgets a claim and refuses: a refused request binds no key.
 func (a *orderActor) abandonKey(op *operation, refusal inventory.Refusal) {
-	delete(a.memory.keys, op.event.Key)
-	op.refuse(refusal)
+	a.engine.keys.delete(op.event.Key)
+	a.refuseWith(op, refusal)
 }
 
 // keyFound goes on with a request whose key SQL was asked for.
@@ -57,7 +64,7 @@ func (a *orderActor) keyFound(op *operation) {
 	case result.key.Body != op.event.Body || result.key.Kind != op.event.Kind:
 		a.abandonKey(op, refusedKeyReused)
 	default:
-		delete(a.memory.keys, op.event.Key)
+		a.engine.keys.delete(op.event.Key)
 		op.order, op.replayed = result.order, true
 		if held := a.memory.orders[result.order.ID]; held != nil {
 			op.order, op.waitFor = held.Order, held.Sequence
@@ -67,30 +74,33 @@ func (a *orderActor) keyFound(op *operation) {
 }
 
 // keyForgotten reports whether a key's retention is over: it begins when the
-// order is final, or with the adjustment.
+// order is settled, or with the adjustment.
 func keyForgotten(result *lookupResult, now inventory.Instant) bool {
-	if result.key.Kind != inventory.OrderPlaced {
+	if !result.key.Kind.OfOrder() {
 		return now > result.key.At.Add(inventory.Instant(keyRetention))
 	}
-	return result.order.State.Final() && now > result.order.UpdatedAt.Add(inventory.Instant(keyRetention))
+	return result.order.State.Settled() && now > result.order.UpdatedAt.Add(inventory.Instant(keyRetention))
 }
 
 // fresh goes on with a request whose key is claimed and stands for nothing.
 func (a *orderActor) fresh(op *operation) {
-	if op.event.Kind == inventory.OrderPlaced {
+	switch op.event.Kind {
+	case inventory.OrderPlaced:
 		a.placeFresh(op)
-	} else {
+	case inventory.StockAdjusted:
 		a.adjustFresh(op)
+	default:
+		a.changeFresh(op)
 	}
 }
 
 // repeat answers a request whose key is in memory.
-func (a *orderActor) repeat(op *operation, entry keyEntry) {
+func (a *orderActor) repeat(op *operation, entry *keyEntry) {
 	switch {
 	case entry.body != op.event.Body || entry.kind != op.event.Kind:
-		op.refuse(refusedKeyReused)
+		a.refuseWith(op, refusedKeyReused)
 	case entry.inFlight, entry.sequence > a.engine.journal.DurableSequence():
-		op.refuse(refusedInProgress)
+		a.refuseWith(op, refusedInProgress)
 	default:
 		op.replayed = true
 		if entry.record != nil {
@@ -103,9 +113,9 @@ func (a *orderActor) repeat(op *operation, entry keyEntry) {
 // finishRepeat answers with what the key did the first time, as it is now.
 func (a *orderActor) finishRepeat(op *operation) {
 	if op.event.Kind == inventory.StockAdjusted {
-		op.stock = op.products[0].board.read()
+		op.stock = op.slip[0].product.board.read()
 	}
-	op.finish()
+	a.finish(op)
 }
 
 var (

@@ -1,6 +1,10 @@
 package actors
 
-import "time"
+import (
+	"time"
+
+	"holdfast/inventory"
+)
 
 // Every bound of the engine, with what happens at it.
 const (
@@ -16,18 +20,28 @@ const (
 	BacklogRecordsMaxDefault = 5_000_000
 	BacklogBytesMaxDefault   = 2 << 30
 	// OrderProductsMax is how many products one order may name.
-	OrderProductsMax = 1
+	OrderProductsMax = inventory.OrderLinesMax
+	// parkedMax bounds the orders that wait at one product for units that others have
+	// not been decided about, parkedTimeMax how long; beyond either: overloaded.
+	parkedMax     = 4_096
+	parkedTimeMax = time.Second
+	// clockJumpMax is how far the machine's clock may be from ours before holds are
+	// not ended any more.
+	clockJumpMax = time.Minute
 	// keyRetention is how long a key is remembered after its record.
 	keyRetention = 24 * time.Hour
-	// lookupsMax bounds the parallel reads of SQL for orders and keys that have
-	// left memory; further ones wait for their turn.
-	lookupsMax = 16
+	// lookupsMax bounds the parallel reads of SQL for orders and keys that have left
+	// memory, lookupsWaitingMax those that wait for their turn, which counts towards
+	// the caller's time; beyond it: store_unavailable. It is far below the operations
+	// in flight, so that selling goes on while SQL hangs.
+	lookupsMax        = 16
+	lookupsWaitingMax = 1_024
 	// expiriesPerTurn bounds the holds that one message ends, so that a mass
 	// expiry does not keep other messages waiting.
 	expiriesPerTurn = 512
 	// expiryRetryPause is the pause before holds are tried again that could not be
 	// ended because the journal had no room.
-	expiryRetryPause = 250 * time.Millisecond
+	expiryRetryPause = 20 * time.Millisecond
 	// projectionRecordsMax bounds the records of one SQL transaction.
 	projectionRecordsMax = 16_384
 	// ProjectionIntervalDefault is how long records gather for a transaction.
@@ -41,9 +55,19 @@ const (
 	// while SQL fails.
 	projectionPauseMin = 50 * time.Millisecond
 	projectionPauseMax = 5 * time.Second
-	// projectionTimeout bounds one SQL transaction.
-	projectionTimeout = 30 * time.Second
+	// projectionTimeout bounds one SQL transaction. After each that took longer it is
+	// doubled, up to projectionTimeoutMax.
+	projectionTimeout    = 30 * time.Second
+	projectionTimeoutMax = 16 * time.Minute
+	// purgeKeysMax bounds the idempotency keys that are deleted between two
+	// transactions of the projection, purgeInterval is the pause after which it is
+	// looked for more.
+	purgeKeysMax  = 2_000
+	purgeInterval = 10 * time.Minute
 	// inlineBudget is how many messages a sender handles on its own goroutine
 	// before the rest goes to another.
 	inlineBudget = 64
+	// messagesPerTurn is how many messages an actor handles before those that it woke
+	// get their turn.
+	messagesPerTurn = 64
 )

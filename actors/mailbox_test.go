@@ -42,13 +42,13 @@ func (s *stubStock) handle(op *operation) {
 		s.units--
 	}
 	op.step = stubTaken
-	op.orders.push(op, false)
+	s.forward(op, &op.orders.mailbox)
 }
 
 func (s *stubStock) failed(op *operation, _ any) {
 	s.panics++
 	op.refusal.Code, op.step = inventory.CodeQuarantined, stubTaken
-	op.orders.push(op, false)
+	s.forward(op, &op.orders.mailbox)
 }
 
 func (s *stubStock) refuse(*operation) { s.t.Error("work already begun was refused") }
@@ -73,7 +73,7 @@ func (s *stubOrders) handle(op *operation) {
 			panic("at the first step")
 		}
 		op.step, op.begun, op.orders = stubTake, true, &s.orderActor
-		s.stock.push(op, true)
+		s.forward(op, &s.stock.mailbox)
 		return
 	}
 	if !op.missing && !op.refusal.Refused() {

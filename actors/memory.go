@@ -34,20 +34,6 @@ func newHeldOrder(lines []inventory.Line) *heldOrder {
 	return record
 }
 
-// keyEntry says what a key in memory stands for.
-type keyEntry struct {
-	body inventory.Fingerprint
-	// record is the order placed with the key.
-	record *heldOrder
-	// kind is that of the event, sequence that of its record.
-	kind     inventory.Kind
-	sequence uint64
-	// subject is the product of an adjustment.
-	subject inventory.ID
-	// inFlight means that nothing is decided yet.
-	inFlight bool
-}
-
 // orderMemory keeps what is in flight, held, or not in SQL yet.
 //
 // Every append puts its record at the end of unprojected. When SQL has reached a
@@ -57,7 +43,6 @@ type keyEntry struct {
 // again. So the memory is bounded by the holds and the projection's backlog.
 type orderMemory struct {
 	orders map[inventory.ID]*heldOrder
-	keys   map[inventory.Fingerprint]keyEntry
 	// newest is the newest order of each customer.
 	newest      map[inventory.ID]*heldOrder
 	unprojected queue[unprojected]
@@ -66,15 +51,16 @@ type orderMemory struct {
 // unprojected is an appended record that SQL may not have yet.
 type unprojected struct {
 	sequence uint64
-	record   *heldOrder
-	// key is set instead of record for an adjustment.
+	// record is nil for an adjustment.
+	record *heldOrder
+	// key is that of the event, unless it placed the order: that one stays with the
+	// order.
 	key inventory.Fingerprint
 }
 
 func newOrderMemory() orderMemory {
 	return orderMemory{
 		orders: make(map[inventory.ID]*heldOrder),
-		keys:   make(map[inventory.Fingerprint]keyEntry),
 		newest: make(map[inventory.ID]*heldOrder),
 	}
 }
@@ -133,38 +119,35 @@ func (m *orderMemory) awaitProjection(sequence uint64, record *heldOrder, key in
 func (m *orderMemory) projectedTo(sequence uint64, forget func(inventory.Fingerprint)) {
 	for m.unprojected.length() > 0 && m.unprojected.front().sequence <= sequence {
 		item := m.unprojected.pop()
-		if item.record == nil {
+		if item.key != (inventory.Fingerprint{}) {
 			forget(item.key)
-			delete(m.keys, item.key)
-			continue
 		}
 		record := item.record
-		if !record.held || record.State == inventory.Reserved || record.Sequence > sequence {
+		if record == nil || !record.held || record.State == inventory.Reserved || record.Sequence > sequence {
 			continue
 		}
-		if _, ok := m.keys[record.Key]; ok {
-			forget(record.Key)
-			delete(m.keys, record.Key)
-		}
+		forget(record.Key)
 		m.remove(record)
 	}
 }
 
 // ordersOf returns the filter's customer's orders in memory that were placed
 // durably, newest first, until filter.Limit of them are selected, and the highest
-// sequence among them. Those that the filter does not select are there too: they
-// overrule what SQL may still think of them.
+// sequence among them. Of those that the filter does not select only ID and sequence
+// are there: they overrule what SQL may still think of them.
 func (m *orderMemory) ordersOf(filter *persistence.OrderFilter, durable uint64) (found []inventory.Order, sequence uint64) {
 	selected := 0
 	for record := m.newest[filter.Customer]; record != nil && selected < filter.Limit; record = record.older {
 		if record.placed > durable || !filter.Before.IsZero() && bytes.Compare(record.ID[:], filter.Before[:]) >= 0 {
 			continue
 		}
-		found = append(found, record.Order)
 		sequence = max(sequence, record.Sequence)
-		if selects(filter, &record.Order) {
-			selected++
+		if !selects(filter, &record.Order) {
+			found = append(found, inventory.Order{ID: record.ID, Sequence: record.Sequence})
+			continue
 		}
+		selected++
+		found = append(found, record.Order)
 	}
 	return found, sequence
 }
@@ -174,6 +157,9 @@ type queue[T any] struct {
 	items []T
 	first int
 }
+
+// queueKeptMax is the capacity that an empty queue keeps.
+const queueKeptMax = 4_096
 
 func (q *queue[T]) length() int { return len(q.items) - q.first }
 
@@ -192,6 +178,8 @@ func (q *queue[T]) pop() T {
 	var none T
 	item := q.items[q.first]
 	q.items[q.first] = none
-	q.first++
+	if q.first++; q.first == len(q.items) && cap(q.items) > queueKeptMax {
+		q.items, q.first = nil, 0 // a backlog's memory is not kept
+	}
 	return item
 }

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,10 +27,15 @@ const (
 	stepList
 	stepExpire
 	stepProjected
+	stepRebuilt
 	// For product actors.
 	stepTake
 	stepAdjustTake
 	stepSettle
+	stepUndo
+	stepWake
+	stepParkedTooLong
+	stepRules
 )
 
 // The states of an operation between its caller and the engine.
@@ -55,20 +61,34 @@ type operation struct {
 
 	engine *Engine
 	orders *orderActor
-	// products is the routing slip: the owners of event.Lines, in their order.
-	products []*productActor
+	// tenure is that of the order actor's memory when it began the operation.
+	tenure uint64
+	// slip is the routing slip: the owners of event.Lines, in their order.
+	slip []slipLine
 	// at is the place on the slip.
 	at int
+	// partial says that fewer units are welcome; short says why some line did not
+	// get all.
+	partial bool
+	short   inventory.Refusal
+	// parkedAt is when a product let the operation wait.
+	parkedAt inventory.Instant
 
+	// change is what is asked for in stepChange.
+	change inventory.Change
 	// event is what will be appended.
 	event inventory.Event
-	// order is the state after event, for the reply.
-	order inventory.Order
-	// stock is the durable stock after an adjustment, for the reply.
+	// order is the state after event, for the reply, and heldUntil the end of the
+	// order's hold before it.
+	order     inventory.Order
+	heldUntil inventory.Instant
+	// stock is the stock after an adjustment, for the reply.
 	stock    inventory.Stock
 	replayed bool
 	// owner is whom the order must belong to; zero is anyone.
 	owner inventory.ID
+	// sequence is that of the event that a settlement is about.
+	sequence uint64
 	// missing means that memory does not have what was asked for.
 	missing bool
 	// waitFor is a sequence that must be durable before the question is put again.
@@ -82,8 +102,20 @@ type operation struct {
 	filter persistence.OrderFilter
 	found  []inventory.Order
 
-	oneLine    [1]inventory.Line
-	oneProduct [1]*productActor
+	// rules are what stepRules puts in force, memory what stepRebuilt brings.
+	rules  *inventory.Product
+	memory *orderMemory
+
+	oneLine [1]inventory.Line
+	oneSlip [1]slipLine
+}
+
+// slipLine is one stop of a routing slip.
+type slipLine struct {
+	product *productActor
+	// taken is the tenure under which the product gave units; nil when it gave none,
+	// or has them back.
+	taken *tenure
 }
 
 // lookupResult is what SQL said about a key or an order that is not in memory.
@@ -147,9 +179,57 @@ func (op *operation) await(timeout time.Duration) bool {
 	return true
 }
 
-// Encode appends the operation's event: the journal calls it under its lock.
-func (op *operation) Encode(dst []byte, _ uint64) ([]byte, error) {
-	return persistence.AppendEvent(dst, &op.event), nil
+// abandoned reports whether the caller has given up.
+func (op *operation) isAbandoned() bool { return !op.unattended && op.state.Load() == abandoned }
+
+// errForgotten is returned by Encode when a product was rebuilt since it gave its
+// units, errTooMuch when a product would have more units than its bound, and
+// errIllegal when the event would break the stock's invariants.
+var (
+	errTooMuch   = errors.New("the product would have too many units")
+	errForgotten = errors.New("a product has forgotten the units that it gave")
+	errIllegal   = errors.New("BUG: the event would break the stock")
+)
+
+// Encode is the moment of decision: the journal calls it under its append lock. It
+// checks that no product was rebuilt since it gave its units, and folds the event
+// into the ledgers of the products.
+func (op *operation) Encode(dst []byte, sequence uint64) ([]byte, error) {
+	if err := op.event.Check(); err != nil {
+		return dst, err
+	}
+	for i, line := range op.event.Moves() {
+		stop := &op.slip[i]
+		if op.event.Takes() && stop.product.tenure.Load() != stop.taken {
+			return dst, errForgotten
+		}
+		if err := stop.product.ledger.admits(&op.event, line); err != nil {
+			return dst, err
+		}
+	}
+	op.engine.folding = true
+	for i, line := range op.event.Moves() {
+		product := op.slip[i].product
+		op.stock = product.ledger.apply(&op.event, line, op.order.PlacedAt, product.rules.Load())
+		product.free.Store(op.stock.Available())
+		if product.parking.count.Load() > 0 {
+			op.orders.toWake = append(op.orders.toWake, product)
+		}
+		if op.event.Kind == inventory.OrderPlaced {
+			line.StockVersion = op.stock.Version
+		}
+	}
+	before := len(dst)
+	dst = persistence.AppendEvent(dst, &op.event)
+	op.engine.appendedBytes.Add(int64(len(dst) - before))
+	op.engine.folding = false
+	// From here on the event is appended, even if the order actor panics now: the
+	// operation is the journal's, and the products have to be told.
+	op.orders.letGo(op)
+	if !op.event.Takes() {
+		op.orders.owed = debt{event: op.event, placed: op.order.PlacedAt, sequence: sequence}
+	}
+	return dst, nil
 }
 
 // Durable applies the event to the board; the answer leaves when the whole batch
@@ -160,11 +240,12 @@ func (op *operation) Durable(sequence uint64, err error) {
 			Detail: "The journal failed. Repeat the request with the same key to learn what became of it."})
 		return
 	}
-	for i := range op.event.Lines {
-		line := &op.event.Lines[i]
-		op.stock = op.products[i].board.apply(&op.event, line)
-		if op.event.Kind == inventory.OrderPlaced {
-			line.StockVersion = op.stock.Version
+	for i, line := range op.event.Moves() {
+		op.slip[i].product.board.apply(&op.event, line, op.heldUntil)
+	}
+	if op.event.Kind == inventory.OrderExtended {
+		for i := range op.slip {
+			op.slip[i].product.board.extend(op.heldUntil, op.event.ExpiresAt)
 		}
 	}
 	op.order.Sequence = sequence

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"errors"
+	"fmt"
 	"runtime/debug"
 
 	"holdfast/internal/identifier"
@@ -18,8 +19,15 @@ type orderActor struct {
 	deadlines deadlines
 	// lookups are the operations that wait for an order that SQL is asked for.
 	lookups map[inventory.ID][]*operation
-	// quarantined is set by a panic: the memory may be half changed.
-	quarantined bool
+	// tenure counts the memories: what was begun with an earlier one ends.
+	tenure uint64
+	// rebuilding is set by a panic, which may leave the memory half changed, until
+	// there is a new one.
+	rebuilding bool
+	// owed is what products have to be told of the last append.
+	owed debt
+	// toWake are products where somebody waits for what the last append decided.
+	toWake []*productActor
 }
 
 func newOrderActor(e *Engine) *orderActor {
@@ -38,18 +46,19 @@ func shardOf(customer inventory.ID) uint16 {
 func shardOfKey(key inventory.Fingerprint) uint16 { return shardOf(inventory.ID(key)) }
 
 // post sends the actor a step without a caller.
-func (a *orderActor) post(do step) {
-	op := newOperation(a.engine, do)
-	op.begun, op.unattended = true, true
-	a.push(op, false)
-}
+func (a *orderActor) post(do step) { a.push(a.engine.internal(do), false) }
 
 func (a *orderActor) handle(op *operation) {
-	if a.quarantined {
-		op.refuse(refusedQuarantined)
+	switch {
+	case a.rebuilding && op.step != stepRebuilt:
+		a.giveUp(op)
+		return
+	case op.tenure == 0:
+		op.orders, op.tenure = a, a.tenure+1
+	case op.tenure != a.tenure+1:
+		a.giveUp(op)
 		return
 	}
-	op.orders = a
 	switch op.step {
 	case stepPlace:
 		a.place(op)
@@ -75,102 +84,175 @@ func (a *orderActor) handle(op *operation) {
 		a.expire(op)
 	case stepProjected:
 		a.projected(op)
+	case stepRebuilt:
+		a.install(op)
 	default:
 		panic("BUG: an order actor cannot do this step")
 	}
 }
 
+// giveUp ends an operation that belongs to a memory that is gone.
+func (a *orderActor) giveUp(op *operation) {
+	a.undo(op)
+	a.refuseWith(op, refusedRebuilt)
+}
+
 // place begins a new order: first its key is looked up, then its products are
 // asked in turn.
 func (a *orderActor) place(op *operation) {
-	if !a.claimKey(op) {
+	if op.isAbandoned() {
+		a.finish(op)
 		return
 	}
-	a.placeFresh(op)
+	if a.claimKey(op) {
+		a.placeFresh(op)
+	}
 }
 
-// placeFresh prices an order whose key is claimed and sends it to its product.
+// placeFresh prices an order whose key is claimed and sends it to its first product.
 func (a *orderActor) placeFresh(op *operation) {
-	var rules [OrderProductsMax]*inventory.Product
-	for i, product := range op.products {
-		rules[i] = product.rules.Load()
+	var one [1]*inventory.Product
+	rules := one[:0]
+	for i := range op.slip {
+		rules = append(rules, op.slip[i].product.rules.Load())
 	}
-	currency, refusal := inventory.DecidePlace(op.event.Lines, rules[:len(op.products)])
+	currency, refusal := inventory.DecidePlace(op.event.Lines, rules)
 	if refusal.Refused() {
 		a.abandonKey(op, refusal)
 		return
 	}
 	now := a.engine.clock.Now()
 	op.event.At, op.event.Currency = now, currency
-	op.event.ExpiresAt = now.Add(inventory.Instant(rules[0].HoldSeconds) * inventory.Second)
+	op.event.ExpiresAt = now.Add(inventory.Instant(holdSeconds(rules)) * inventory.Second)
 	op.step, op.begun = stepTake, true
-	op.products[op.at].push(op, true)
+	a.forward(op, &op.slip[0].product.mailbox)
 }
 
-// taken appends the order when its product gave the units.
+// holdSeconds is how long an order of these products is held: as long as the one
+// that is held the shortest.
+func holdSeconds(products []*inventory.Product) int32 {
+	seconds := products[0].HoldSeconds
+	for _, product := range products[1:] {
+		seconds = min(seconds, product.HoldSeconds)
+	}
+	return seconds
+}
+
+// taken appends the order when its products gave the units.
 func (a *orderActor) taken(op *operation) {
-	if op.refusal.Refused() {
-		a.abandonKey(op, op.refusal)
-		return
+	refusal := op.refusal
+	switch {
+	case op.isAbandoned():
+		refusal = refusedTimeout
+	case op.partial && !refusal.Refused() && nothingTaken(op.slip):
+		refusal = op.short
 	}
-	record := newHeldOrder(op.event.Lines)
-	op.event.Lines = record.Lines
-	op.event.Order = identifier.New(op.event.At, shardOf(op.event.Customer))
-	if !a.appendOrder(op, record) {
-		for i := range record.Lines {
-			op.products[i].tell(a.engine, inventory.OrderExpired, inventory.Reserved, record.Lines[i].Quantity)
+	if !refusal.Refused() {
+		record := newHeldOrder(op.event.Lines)
+		op.event.Lines = record.Lines
+		op.event.Order = identifier.New(op.event.At, shardOf(op.event.Customer))
+		if refusal = a.appendOrder(op, record); !refusal.Refused() {
+			return
 		}
-		a.abandonKey(op, op.refusal)
 	}
+	a.undo(op)
+	a.abandonKey(op, refusal)
+}
+
+func nothingTaken(slip []slipLine) bool {
+	for i := range slip {
+		if slip[i].taken != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // appendOrder appends op.event, which makes or changes record, and brings record
-// up to date. On failure it sets op.refusal and nothing has changed. After
-// success the operation belongs to the journal.
-func (a *orderActor) appendOrder(op *operation, record *heldOrder) bool {
+// up to date. When it refuses, nothing has changed. After success the operation
+// belongs to the journal.
+func (a *orderActor) appendOrder(op *operation, record *heldOrder) inventory.Refusal {
 	next := record.Order
 	if err := next.Evolve(&op.event, 0); err != nil {
 		panic(err)
 	}
-	op.order = next
-	placed := op.event.Kind == inventory.OrderPlaced
-	sequence, err := a.engine.journal.Append(op)
-	if err != nil {
-		op.refusal = refusalOfAppend(err)
-		return false
+	op.order, op.heldUntil = next, record.ExpiresAt
+	if op.event.Kind == inventory.OrderPlaced {
+		op.heldUntil = next.ExpiresAt
+	}
+	kind, key, body := op.event.Kind, op.event.Key, op.event.Body
+	sequence, refusal := a.append(op)
+	if refusal.Refused() {
+		return refusal
 	}
 	next.Sequence = sequence
 	record.Order = next
-	if placed {
-		record.placed = sequence
-		a.memory.add(record)
-		a.memory.keys[record.Key] = keyEntry{body: record.Body, record: record, kind: inventory.OrderPlaced, sequence: sequence}
-		a.deadlines.add(record)
-	} else {
-		a.deadlines.remove(record)
+	if kind.HasKey() {
+		a.engine.keys.put(key, keyEntry{body: body, record: record, kind: kind, sequence: sequence, owner: a})
 	}
-	a.memory.awaitProjection(sequence, record, inventory.Fingerprint{})
-	return true
+	if kind == inventory.OrderPlaced {
+		record.placed = sequence
+		key = inventory.Fingerprint{} // it stays as long as the order does
+	}
+	a.memory.add(record)
+	a.deadlines.follow(record)
+	a.memory.awaitProjection(sequence, record, key)
+	return inventory.Refusal{}
+}
+
+// append gives op.event its place in the journal and tells its products. After
+// success the operation belongs to the journal: see [operation.Encode].
+func (a *orderActor) append(op *operation) (uint64, inventory.Refusal) {
+	sequence, err := a.engine.journal.Append(op)
+	if err != nil {
+		a.owed = debt{}
+		return 0, a.refusalOfAppend(op, err)
+	}
+	a.settle()
+	a.wakeWaiting()
+	return sequence, inventory.Refusal{}
 }
 
 // refusalOfAppend says what an append that failed means for the caller.
-func refusalOfAppend(err error) inventory.Refusal {
+func (a *orderActor) refusalOfAppend(op *operation, err error) inventory.Refusal {
 	switch {
 	case errors.Is(err, persistence.ErrJournalFull):
 		return inventory.Refusal{Code: inventory.CodeStorageFull, Detail: "The disk is full. Nothing was changed; try again later."}
 	case errors.Is(err, persistence.ErrJournalBusy):
 		return inventory.Refusal{Code: inventory.CodeOverloaded, Detail: "The disk is behind. Nothing was changed; try again later."}
+	case errors.Is(err, errForgotten):
+		return refusedRebuilt
+	case errors.Is(err, errTooMuch):
+		return inventory.Refusal{Code: inventory.CodeValidationFailed,
+			Detail: fmt.Sprintf("A product holds at most %d units.", int64(inventory.StockQuantityMax))}
+	case errors.Is(err, inventory.ErrBound):
+		return inventory.Refusal{Code: inventory.CodeValidationFailed, Detail: err.Error()}
+	case errors.Is(err, errIllegal):
+		a.engine.log.Error("an event was not recorded", "error", err, "kind", op.event.Kind.String(), "order", op.event.Order.String())
+		return refusedRebuilt
 	}
 	return inventory.Refusal{Code: inventory.CodeStoreUnavailable, Detail: "The journal is closed. Nothing was changed; try again later."}
 }
 
-// failed answers the operation and puts the shard in quarantine.
+// failed answers what the actor had in hand and everyone who waits in its memory,
+// and lets that be rebuilt.
 func (a *orderActor) failed(op *operation, cause any) {
-	a.quarantined = true
-	a.engine.quarantined.Add(1)
-	a.engine.log.Error("an order actor panicked and is in quarantine until the next start",
+	a.engine.rebuilt.Add(1)
+	a.engine.log.Error("an order actor panicked and is being rebuilt",
 		"actor", a.pid.ID, "cause", cause, "stack", string(debug.Stack()))
-	op.refuse(inventory.Refusal{Code: inventory.CodeUnknownOutcome, Detail: "The engine failed at this request."})
+	a.engine.checkFolded()
+	a.settle()
+	a.wakeWaiting()
+	if op != nil {
+		a.undo(op)
+		op.refuse(inventory.Refusal{Code: inventory.CodeUnknownOutcome, Detail: "The engine failed at this request."})
+	}
+	for _, waiting := range a.lookups {
+		for _, op := range waiting {
+			op.refuse(refusedRebuilt)
+		}
+	}
+	a.startRebuild()
 }
 
 // refuse answers new work that the mailbox has no room for.

@@ -7,24 +7,32 @@ import (
 	"holdfast/inventory"
 )
 
-// productActor owns what one product can sell. It is a leaf: it answers order
-// actors and asks nobody.
+// productActor owns what one product can sell. Its stock is the ledger's, less what
+// it gave to orders that are not decided yet.
 type productActor struct {
 	mailbox
+	engine *Engine
 	// rules are read by everyone and replaced as a whole.
 	rules atomic.Pointer[inventory.Product]
+	// opening is the opening stock while its receipt is not recorded.
+	opening atomic.Int64
 	// board is the durable stock, for readers.
 	board boardCell
+	// ledger is the appended stock, and free what it has available: what the actor
+	// could sell if all undecided orders failed.
+	ledger ledger
+	free   atomic.Int64
+	// tenure changes when the state is rebuilt, under the journal's append lock.
+	tenure atomic.Pointer[tenure]
 
-	// stock runs ahead of the journal by the takes that are not decided yet. Only
-	// the actor touches it once it runs.
-	stock inventory.Stock
-	// quarantined is set by a panic: the stock may be half changed.
-	quarantined bool
+	// Only the actor touches what follows once it runs.
+	stock     inventory.Stock
+	purchases purchases
+	// rebuiltAt is the last sequence that the state had when it was rebuilt: what
+	// settles an event up to there is in it already.
+	rebuiltAt uint64
+	parking   parking
 }
-
-var refusedQuarantined = inventory.Refusal{Code: inventory.CodeQuarantined,
-	Detail: "This part of the engine failed and stands still until it is restarted. Nothing was changed."}
 
 func (p *productActor) handle(op *operation) {
 	switch op.step {
@@ -34,49 +42,165 @@ func (p *productActor) handle(op *operation) {
 		p.takeAdjustment(op)
 	case stepSettle:
 		p.settle(op)
+	case stepUndo:
+		p.undo(op)
+	case stepWake:
+		p.finish(op)
+		p.serveParked()
+	case stepParkedTooLong:
+		p.parking.timed = false
+		p.finish(op)
+		p.serveParked()
+	case stepRules:
+		p.setRules(op)
 	default:
 		panic("BUG: a product actor cannot do this step")
 	}
 }
 
-// take holds the units of the operation's line, or says why not.
+// take serves an order, says why not, or lets it wait.
 func (p *productActor) take(op *operation) {
-	line := &op.event.Lines[op.at]
-	if p.quarantined {
-		op.refusal = refusedQuarantined
+	if verdict := p.judge(op); verdict.wait || p.parking.waiting() > 0 && verdict.granted > 0 {
+		p.park(op)
 	} else {
-		op.refusal = inventory.DecideTake(p.rules.Load(), p.stock, line.Quantity, op.event.At)
+		p.serve(op, verdict)
 	}
-	if !op.refusal.Refused() {
-		p.evolve(&op.event, line)
+}
+
+// verdict is what a product says to one line of an order.
+type verdict struct {
+	granted int64
+	refusal inventory.Refusal
+	// wait means that the units are taken, but by orders that are not decided yet.
+	wait bool
+}
+
+// judge decides about the operation's line as things are now.
+func (p *productActor) judge(op *operation) verdict {
+	line, rules := &op.event.Lines[op.at], p.rules.Load()
+	take := inventory.Take{Quantity: line.Quantity, At: op.event.At, Partial: op.partial}
+	if rules.PurchaseLimit > 0 {
+		take.Had = p.purchases[op.event.Customer]
 	}
+	var v verdict
+	v.granted, v.refusal = inventory.DecideTake(rules, p.stock, take)
+	if v.refusal.Refused() {
+		v.wait = p.undecided(op, rules, take, &v.refusal)
+	}
+	return v
+}
+
+// undecided reports whether a refusal rests on units that may still come back: then
+// they are not gone, and to say so would be a lie.
+func (p *productActor) undecided(op *operation, rules *inventory.Product, take inventory.Take, refusal *inventory.Refusal) bool {
+	switch refusal.Code {
+	case inventory.CodeQuantityLimitCustomer:
+		decided := p.ledger.purchased(op.event.Customer)
+		return decided < take.Had && (take.Partial || decided+take.Quantity <= rules.PurchaseLimit)
+	case inventory.CodeInsufficientStock, inventory.CodeSoldOut, inventory.CodeAllHeld:
+		free := p.free.Load()
+		return free > p.stock.Available() && (take.Partial || free >= take.Quantity)
+	}
+	return false
+}
+
+// serve gives the units that were granted and sends the order on, or back when its
+// way ends here.
+func (p *productActor) serve(op *operation, v verdict) {
+	line := &op.event.Lines[op.at]
+	if v.granted > 0 {
+		p.give(op, line, v.granted)
+	}
+	if v.refusal.Refused() {
+		if !op.partial {
+			op.refusal = v.refusal
+			p.sendBack(op)
+			return
+		}
+		if !op.short.Refused() {
+			op.short = v.refusal
+		}
+		line.Dropped, line.DroppedFor = int32(line.Quantity-v.granted), inventory.DropReasonOf(v.refusal.Code)
+		line.Quantity = v.granted
+	}
+	if op.at++; op.at == len(op.slip) {
+		p.sendBack(op)
+		return
+	}
+	p.forward(op, &op.slip[op.at].product.mailbox)
+}
+
+// give takes units out of what can be sold, for an order that is not decided yet.
+func (p *productActor) give(op *operation, line *inventory.Line, units int64) {
+	moved := *line
+	moved.Quantity = units
+	p.evolve(&op.event, &moved)
+	if p.rules.Load().PurchaseLimit > 0 {
+		p.purchases.apply(&op.event, &moved)
+	}
+	op.slip[op.at].taken = p.tenure.Load()
+}
+
+func (p *productActor) sendBack(op *operation) {
 	op.step = stepTaken
-	op.orders.push(op, false)
+	p.forward(op, &op.orders.mailbox)
 }
 
 // takeAdjustment checks an adjustment and, when it lowers the stock, takes the
 // units at once. What raises the stock comes back with settle.
 func (p *productActor) takeAdjustment(op *operation) {
-	line := &op.event.Lines[0]
-	if p.quarantined {
-		op.refusal = refusedQuarantined
-	} else {
-		op.refusal = inventory.DecideAdjust(p.rules.Load(), p.stock, line.Quantity)
+	line, rules := &op.event.Lines[0], p.rules.Load()
+	op.refusal = inventory.DecideAdjust(rules, p.stock, line.Quantity)
+	if op.refusal.Code == inventory.CodeVersionConflict && p.free.Load() > p.stock.Available() {
+		op.refusal = refusedUndecided
 	}
 	if !op.refusal.Refused() && line.Quantity < 0 {
 		p.evolve(&op.event, line)
+		op.slip[0].taken = p.tenure.Load()
 	}
 	op.step = stepAdjustTaken
-	op.orders.push(op, false)
+	p.forward(op, &op.orders.mailbox)
 }
 
-// settle applies what the stock does not have yet: an event that is appended, or
-// the inverse of a take whose event was not.
+// settle applies what an appended event gives, unless the state has it already.
 func (p *productActor) settle(op *operation) {
-	if !p.quarantined {
-		p.evolve(&op.event, &op.oneLine[0])
+	if op.sequence > p.rebuiltAt {
+		line := &op.oneLine[0]
+		p.evolve(&op.event, line)
+		if op.event.Kind.OfOrder() && p.rules.Load().CountsForLimit(op.order.PlacedAt) {
+			p.purchases.apply(&op.event, line)
+		}
 	}
-	op.recycle()
+	p.finish(op)
+	p.serveParked()
+}
+
+// undo takes back units whose order failed, unless they are forgotten.
+func (p *productActor) undo(op *operation) {
+	if op.oneSlip[0].taken == p.tenure.Load() {
+		line := &op.oneLine[0]
+		p.evolve(&op.event, line)
+		if op.event.Kind == inventory.OrderExpired && p.rules.Load().PurchaseLimit > 0 {
+			p.purchases.apply(&op.event, line)
+		}
+	}
+	p.finish(op)
+	p.serveParked()
+}
+
+// setRules puts new rules in force. Safety is part of the stock, so actor and
+// ledger change in one moment.
+func (p *productActor) setRules(op *operation) {
+	rules := op.rules
+	p.engine.journal.Hold(func(uint64) {
+		p.rules.Store(rules)
+		p.ledger.stock.Safety = rules.Safety
+		p.free.Store(p.ledger.stock.Available())
+	})
+	p.stock.Safety = rules.Safety
+	p.board.setSafety(rules.Safety)
+	p.finish(op)
+	p.serveParked()
 }
 
 func (p *productActor) evolve(event *inventory.Event, line *inventory.Line) {
@@ -85,35 +209,54 @@ func (p *productActor) evolve(event *inventory.Event, line *inventory.Line) {
 	}
 }
 
-// tell makes the product settle an event of the given kind about product and
-// quantity of line.
-func (p *productActor) tell(e *Engine, kind inventory.Kind, from inventory.State, quantity int64) {
-	op := newOperation(e, stepSettle)
-	op.begun, op.unattended = true, true
-	op.event.Kind, op.event.From = kind, from
-	op.oneLine[0].Quantity = quantity
-	p.push(op, true)
-}
-
-// failed puts the product in quarantine and hands the operation back.
+// failed forgets the state, which may be half changed, and rebuilds it from the
+// ledger under a new tenure: what is appended by now is in it, and no order that
+// was given units before can be appended any more. Who waits is answered.
 func (p *productActor) failed(op *operation, cause any) {
-	p.quarantined = true
-	op.engine.quarantined.Add(1)
-	op.engine.log.Error("a product actor panicked and is in quarantine until the next start",
-		"product", p.rules.Load().ID.String(), "cause", cause, "stack", string(debug.Stack()))
-	switch op.step {
-	case stepTake:
-		op.refusal, op.step = refusedQuarantined, stepTaken
-		op.orders.push(op, false)
-	case stepAdjustTake:
-		op.refusal, op.step = refusedQuarantined, stepAdjustTaken
-		op.orders.push(op, false)
-	default:
-		op.recycle()
+	p.engine.rebuilt.Add(1)
+	p.engine.log.Error("a product actor panicked and was rebuilt", "product", p.rules.Load().ID.String(),
+		"cause", cause, "stack", string(debug.Stack()))
+	p.rebuild()
+	if op != nil {
+		p.answerFailed(op)
+	}
+	for p.parking.waiting() > 0 {
+		p.answerFailed(p.parking.leave())
 	}
 }
 
+// answerFailed sends back what the actor had in hand, or what waited, when it
+// panicked.
+func (p *productActor) answerFailed(op *operation) {
+	op.refusal = refusedRebuilt
+	switch op.step {
+	case stepTake:
+		p.sendBack(op)
+	case stepAdjustTake:
+		op.step = stepAdjustTaken
+		p.forward(op, &op.orders.mailbox)
+	default:
+		op.finish()
+	}
+}
+
+// rebuild replaces the state by the ledger's.
+func (p *productActor) rebuild() {
+	p.engine.journal.Hold(func(appended uint64) {
+		p.tenure.Store(&tenure{p.tenure.Load().number + 1})
+		p.stock, p.rebuiltAt = p.ledger.stock, appended
+		p.purchases = p.ledger.copyPurchases()
+	})
+}
+
 // refuse is never needed: all that products are sent is work already begun.
-func (p *productActor) refuse(op *operation) {
+func (p *productActor) refuse(*operation) {
 	panic("BUG: new work was sent to a product actor")
 }
+
+var (
+	refusedRebuilt = inventory.Refusal{Code: inventory.CodeQuarantined,
+		Detail: "This part of the engine failed and was restarted. Nothing was changed; try again."}
+	refusedUndecided = inventory.Refusal{Code: inventory.CodeOverloaded,
+		Detail: "Orders that want these units are being decided. Nothing was changed; try again."}
+)

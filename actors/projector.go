@@ -20,6 +20,8 @@ import (
 type projector struct {
 	engine   *Engine
 	sequence atomic.Uint64
+	// bytes counts the bytes of the records that were projected since the start.
+	bytes atomic.Int64
 
 	// interval is the least pause between two transactions. Few large transactions
 	// cost a fraction of many small ones. The pause is also several times as long as
@@ -28,15 +30,21 @@ type projector struct {
 
 	mutex   sync.Mutex
 	changed chan struct{}
-	// hurry ends the pause between two transactions.
-	hurry context.CancelFunc
+	// wanted is the highest sequence that somebody waits for; hurry ends the pause
+	// between two transactions.
+	wanted uint64
+	hurry  context.CancelFunc
+	// timeout is that of the next transaction.
+	timeout time.Duration
+	// purgeAt is when old idempotency keys are looked for again.
+	purgeAt inventory.Instant
 
 	cancel context.CancelFunc
 	ended  chan struct{}
 }
 
 func newProjector(e *Engine, interval time.Duration) *projector {
-	return &projector{engine: e, interval: interval, hurry: func() {}, changed: make(chan struct{}), ended: make(chan struct{})}
+	return &projector{engine: e, interval: interval, timeout: projectionTimeout, hurry: func() {}, changed: make(chan struct{}), ended: make(chan struct{})}
 }
 
 // position returns the sequence up to which SQL has everything.
@@ -65,12 +73,13 @@ func (p *projector) stop() {
 func (p *projector) wait(ctx context.Context, sequence uint64) error {
 	for {
 		p.mutex.Lock()
-		changed, hurry := p.changed, p.hurry
+		changed := p.changed
+		p.wanted = max(p.wanted, sequence)
+		p.hurry()
 		p.mutex.Unlock()
 		if p.position() >= sequence {
 			return nil
 		}
-		hurry()
 		select {
 		case <-changed:
 		case <-ctx.Done():
@@ -115,7 +124,7 @@ func (p *projector) follow(ctx context.Context, from *persistence.Position, succ
 	defer reader.Close()
 	p.advance(*from)
 	for {
-		records, to, err := nextRun(ctx, reader)
+		records, to, bytes, err := nextRun(ctx, reader)
 		if err != nil {
 			return err
 		}
@@ -124,9 +133,27 @@ func (p *projector) follow(ctx context.Context, from *persistence.Position, succ
 			return err
 		}
 		*from = to
+		p.bytes.Add(bytes)
 		succeeded()
 		p.advance(to)
+		p.purge(ctx)
 		p.pause(ctx, to.Sequence, time.Duration(p.engine.clock.Now()-began))
+	}
+}
+
+// purge deletes some idempotency keys whose retention is over, from time to time.
+func (p *projector) purge(ctx context.Context) {
+	now := p.engine.clock.Now()
+	if now < p.purgeAt {
+		return
+	}
+	p.purgeAt = now.Add(inventory.Instant(purgeInterval))
+	purged, err := p.engine.store.PurgeKeys(ctx, now.Add(-inventory.Instant(keyRetention)), purgeKeysMax)
+	switch {
+	case err != nil:
+		p.engine.log.Warn("old idempotency keys could not be deleted and will be tried again", "error", err)
+	case purged == purgeKeysMax:
+		p.purgeAt = now // there are more
 	}
 }
 
@@ -138,31 +165,41 @@ func (p *projector) pause(ctx context.Context, from uint64, worked time.Duration
 	defer cancel()
 	p.mutex.Lock()
 	p.hurry = cancel
+	if p.wanted > from {
+		cancel()
+	}
 	p.mutex.Unlock()
 	_ = p.engine.journal.WaitDurable(ctx, from+projectionEagerRecords)
 }
 
 // nextRun waits for a batch and takes those that are there already with it, up
 // to projectionRecordsMax.
-func nextRun(ctx context.Context, reader persistence.Reader) ([]persistence.Record, persistence.Position, error) {
+func nextRun(ctx context.Context, reader persistence.Reader) (records []persistence.Record, end persistence.Position, bytes int64, err error) {
 	batch, err := reader.Next(ctx)
-	var records []persistence.Record
 	for {
 		if err != nil {
-			return nil, persistence.Position{}, fmt.Errorf("read the journal: %w", err)
+			return nil, persistence.Position{}, 0, fmt.Errorf("read the journal: %w", err)
 		}
 		if records, err = appendRecords(records, &batch); err != nil {
-			return nil, persistence.Position{}, err
+			return nil, persistence.Position{}, 0, err
 		}
-		end := batch.End
+		end, bytes = batch.End, bytes+recordBytes(&batch)
 		var more bool
 		if len(records) < projectionRecordsMax {
 			batch, more, err = reader.TryNext()
 		}
 		if !more && err == nil {
-			return records, end, nil
+			return records, end, bytes, nil
 		}
 	}
+}
+
+// recordBytes returns the bytes of the records of a batch.
+func recordBytes(batch *persistence.Batch) (bytes int64) {
+	for _, record := range batch.Records {
+		bytes += int64(len(record))
+	}
+	return bytes
 }
 
 // appendRecords decodes a batch.
@@ -178,9 +215,12 @@ func appendRecords(records []persistence.Record, batch *persistence.Batch) ([]pe
 }
 
 func (p *projector) project(ctx context.Context, from, to persistence.Position, records []persistence.Record) error {
-	ctx, cancel := context.WithTimeout(ctx, projectionTimeout)
+	limited, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
-	if err := p.engine.store.Project(ctx, from, to, records); err != nil {
+	if err := p.engine.store.Project(limited, from, to, records); err != nil {
+		if limited.Err() != nil && ctx.Err() == nil {
+			p.timeout = min(2*p.timeout, projectionTimeoutMax)
+		}
 		return fmt.Errorf("project up to %s: %w", to, err)
 	}
 	return nil
@@ -203,6 +243,11 @@ func (p *projector) advance(to persistence.Position) {
 
 // projected forgets what SQL has now.
 func (a *orderActor) projected(op *operation) {
-	a.memory.projectedTo(a.engine.projector.position(), func(key inventory.Fingerprint) { a.engine.keyFilter.add(key) })
-	op.recycle()
+	a.memory.projectedTo(a.engine.projector.position(), func(key inventory.Fingerprint) {
+		if _, known := a.engine.keys.get(key); known {
+			a.engine.keyFilter.add(key)
+			a.engine.keys.delete(key)
+		}
+	})
+	a.finish(op)
 }

@@ -75,7 +75,7 @@ func TestWhatSQLLacksStaysInMemoryAndJournal(t *testing.T) {
 	})
 	order := h.place(customer, product, 1)
 	<-arrived
-	_, refusal := h.engine.CancelOrder(ChangeOrder{Order: order.ID})
+	_, refusal := h.change(inventory.OrderCancelled, order.ID, inventory.ID{}, inventory.ID{})
 	require.Equal(t, inventory.Refusal{}, refusal)
 	<-proceed
 	// SQL has the first record, and is held before it gets the second one.

@@ -15,9 +15,9 @@ func (a *orderActor) read(op *operation) { a.answerRecord(op, a.memory.orders[op
 
 // readByKey answers with the order that a key in memory placed.
 func (a *orderActor) readByKey(op *operation) {
-	entry, ok := a.memory.keys[op.event.Key]
+	entry, ok := a.engine.keys.get(op.event.Key)
 	if ok && (entry.inFlight || entry.sequence > a.engine.journal.DurableSequence()) {
-		op.refuse(refusedInProgress)
+		a.refuseWith(op, refusedInProgress)
 		return
 	}
 	a.answerRecord(op, entry.record)
@@ -29,13 +29,13 @@ func (a *orderActor) answerRecord(op *operation, record *heldOrder) {
 	} else {
 		op.order, op.waitFor = record.Order, record.Sequence
 	}
-	op.finish()
+	a.finish(op)
 }
 
 // list answers with a customer's orders in memory.
 func (a *orderActor) list(op *operation) {
 	op.found, op.waitFor = a.memory.ordersOf(&op.filter, a.engine.journal.DurableSequence())
-	op.finish()
+	a.finish(op)
 }
 
 // Order implements [Facade]. What memory does not have is projected whole, so

@@ -21,21 +21,22 @@ func (e *Engine) Recover(ctx context.Context) error {
 		return fmt.Errorf("read the projection's position: %w", err)
 	}
 	r := recovery{engine: e, ctx: ctx}
-	if err := r.load(); err != nil {
-		return err
+	for _, step := range []func() error{r.load, func() error { return r.replay(position) }, r.check} {
+		if err := step(); err != nil {
+			return err
+		}
 	}
-	if err := r.replay(position); err != nil {
-		return err
-	}
-	if err := r.check(); err != nil {
-		return err
-	}
+	e.clock.NotBefore(r.latest)
+	e.shelf.each(func(_ inventory.ID, p *productActor) bool {
+		p.purchases = p.ledger.copyPurchases()
+		return true
+	})
 	e.projector.start(position)
 	if err := r.receiveOpenings(); err != nil {
 		return err
 	}
-	for _, a := range e.actors {
-		a.post(stepExpire)
+	if err := r.endDueHolds(); err != nil {
+		return err
 	}
 	e.log.Info("recovered", "products", r.products, "orders_held", r.held, "keys", r.keys,
 		"position", position.Sequence, "records_replayed", r.replayed, "duration", time.Duration(e.clock.Now()-started))
@@ -46,8 +47,9 @@ func (e *Engine) Recover(ctx context.Context) error {
 type recovery struct {
 	engine                         *Engine
 	ctx                            context.Context
-	openings                       []persistence.CatalogueProduct
 	products, held, keys, replayed int
+	// latest is the time of the last event that was found.
+	latest inventory.Instant
 }
 
 // load reads the state of SQL.
@@ -58,6 +60,9 @@ func (r *recovery) load() error {
 	if err := r.engine.store.EachReservedOrder(r.ctx, r.loadOrder); err != nil {
 		return fmt.Errorf("load the held orders: %w", err)
 	}
+	if err := r.engine.store.EachPurchase(r.ctx, r.loadPurchase); err != nil {
+		return fmt.Errorf("load the purchases that count towards limits: %w", err)
+	}
 	since := r.engine.clock.Now().Add(-inventory.Instant(keyRetention))
 	if err := r.engine.store.EachKey(r.ctx, since, r.loadKey); err != nil {
 		return fmt.Errorf("load the idempotency keys: %w", err)
@@ -66,18 +71,31 @@ func (r *recovery) load() error {
 }
 
 func (r *recovery) loadProduct(product persistence.CatalogueProduct, stock inventory.Stock) error {
-	if _, err := r.engine.shelve(&product.Product, stock); err != nil {
+	if _, err := r.engine.shelve(&product, stock); err != nil {
 		return err
-	}
-	if product.OpeningStock > 0 && stock.Version == 0 {
-		r.openings = append(r.openings, product)
 	}
 	r.products++
 	return nil
 }
 
 func (r *recovery) loadOrder(order inventory.Order) error {
-	r.hold(&heldOrder{Order: order})
+	record := &heldOrder{Order: order}
+	a := r.hold(record)
+	r.engine.keys.put(record.Key, keyEntry{body: record.Body, kind: inventory.OrderPlaced, record: record, owner: a})
+	for i := range order.Lines {
+		if order.Lines[i].Quantity > 0 {
+			p := r.engine.shelf.get(order.Lines[i].ProductID)
+			if p == nil {
+				return fmt.Errorf("%w: product %s of order %s is not in the catalogue", persistence.ErrCorrupt, order.Lines[i].ProductID, order.ID)
+			}
+			p.board.holds.add(order.ExpiresAt)
+		}
+	}
+	return nil
+}
+
+func (r *recovery) loadPurchase(product, customer inventory.ID, units int64) error {
+	r.engine.shelf.get(product).ledger.purchases.add(customer, units)
 	return nil
 }
 
@@ -91,10 +109,8 @@ func (r *recovery) loadKey(key persistence.IdempotencyKey) error {
 func (r *recovery) hold(record *heldOrder) *orderActor {
 	a := r.engine.actorOf(record.ID.Shard())
 	a.memory.add(record)
-	if record.State == inventory.Reserved && record.place == 0 {
-		a.memory.keys[record.Key] = keyEntry{body: record.Body, kind: inventory.OrderPlaced, record: record}
-		a.deadlines.add(record)
-	}
+	a.deadlines.follow(record)
+	r.latest = max(r.latest, record.UpdatedAt)
 	return a
 }
 
@@ -120,53 +136,84 @@ func (r *recovery) replay(position persistence.Position) error {
 			}
 		}
 		r.replayed += len(records)
+		r.engine.appendedBytes.Add(recordBytes(&batch))
 	}
 }
 
-// apply folds one record into stock, orders and keys.
+// apply folds one record into orders, keys and stock.
 func (r *recovery) apply(record *persistence.Record) error {
 	event := &record.Event
-	for i := range event.Lines {
-		line := &event.Lines[i]
-		p := r.engine.shelf.get(line.ProductID)
-		if p == nil {
-			return fmt.Errorf("product %s is not in the catalogue", line.ProductID)
-		}
-		line.StockVersion = p.board.apply(event, line).Version
-		p.stock = p.board.stock
-	}
+	r.latest = max(r.latest, event.At)
 	if event.Kind == inventory.StockAdjusted {
 		a := r.engine.actorOf(shardOfKey(event.Key))
-		a.memory.keys[event.Key] = keyEntry{body: event.Body, kind: event.Kind, sequence: record.Sequence,
-			subject: event.Lines[0].ProductID}
+		r.engine.keys.put(event.Key, keyEntry{body: event.Body, kind: event.Kind, sequence: record.Sequence, owner: a})
 		a.memory.awaitProjection(record.Sequence, nil, event.Key)
-		return nil
+		return r.applyToStock(event, 0, 0)
 	}
-	return r.applyToOrder(record)
-}
-
-func (r *recovery) applyToOrder(record *persistence.Record) error {
-	event := &record.Event
-	a := r.engine.actorOf(event.Order.Shard())
-	order := a.memory.orders[event.Order]
-	if order == nil {
-		var err error
-		if order, err = r.find(event); err != nil {
-			return err
-		}
+	order, err := r.orderOf(event)
+	if err != nil {
+		return err
 	}
+	heldUntil := order.ExpiresAt
 	if err := order.Evolve(event, record.Sequence); err != nil {
 		return err
 	}
 	if event.Kind == inventory.OrderPlaced {
-		a.memory.keys[order.Key] = keyEntry{body: order.Body, kind: event.Kind, record: order, sequence: record.Sequence}
+		heldUntil = order.ExpiresAt
 	}
-	r.hold(order)
-	if order.State != inventory.Reserved {
-		a.deadlines.remove(order)
+	if err := r.applyToStock(event, order.PlacedAt, heldUntil); err != nil {
+		return err
 	}
-	a.memory.awaitProjection(record.Sequence, order, inventory.Fingerprint{})
+	if event.Kind == inventory.OrderExtended {
+		for i := range order.Lines {
+			if order.Lines[i].Quantity > 0 {
+				r.engine.shelf.get(order.Lines[i].ProductID).board.extend(heldUntil, event.ExpiresAt)
+			}
+		}
+	}
+	r.keep(order, event, record.Sequence)
 	return nil
+}
+
+// applyToStock folds one record into the products.
+func (r *recovery) applyToStock(event *inventory.Event, placed, heldUntil inventory.Instant) error {
+	for _, line := range event.Moves() {
+		p := r.engine.shelf.get(line.ProductID)
+		if p == nil {
+			return fmt.Errorf("product %s is not in the catalogue", line.ProductID)
+		}
+		if err := p.ledger.admits(event, line); err != nil {
+			return fmt.Errorf("%s of %d units of product %s: %w", event.Kind, line.Quantity, line.ProductID, err)
+		}
+		p.stock = p.ledger.apply(event, line, placed, p.rules.Load())
+		p.free.Store(p.stock.Available())
+		p.board.apply(event, line, heldUntil)
+		if event.Kind == inventory.OrderPlaced {
+			line.StockVersion = p.stock.Version
+		}
+	}
+	return nil
+}
+
+// keep puts an order and the key of its event in the memory of its actor.
+func (r *recovery) keep(order *heldOrder, event *inventory.Event, sequence uint64) {
+	a := r.hold(order)
+	key := event.Key
+	if event.Kind.HasKey() {
+		r.engine.keys.put(key, keyEntry{body: event.Body, kind: event.Kind, record: order, sequence: sequence, owner: a})
+	}
+	if event.Kind == inventory.OrderPlaced {
+		key = inventory.Fingerprint{}
+	}
+	a.memory.awaitProjection(sequence, order, key)
+}
+
+// orderOf returns the order that an event continues, or a new one.
+func (r *recovery) orderOf(event *inventory.Event) (*heldOrder, error) {
+	if order := r.engine.actorOf(event.Order.Shard()).memory.orders[event.Order]; order != nil {
+		return order, nil
+	}
+	return r.find(event)
 }
 
 // find returns the record that an event of an order outside memory applies to.
@@ -179,6 +226,33 @@ func (r *recovery) find(event *inventory.Event) (*heldOrder, error) {
 		return nil, fmt.Errorf("order %s was never placed", event.Order)
 	}
 	return &heldOrder{Order: order}, err
+}
+
+// endDueHolds ends the holds that ended while the program did not run, and returns
+// when that is durable.
+func (r *recovery) endDueHolds() error {
+	for due := true; due; {
+		due = false
+		for _, a := range r.engine.actors {
+			due = a.askToEndHolds() || due
+		}
+		if err := r.engine.waitAppended(r.ctx); err != nil {
+			return fmt.Errorf("end the holds that are due: %w", err)
+		}
+	}
+	return nil
+}
+
+// askToEndHolds makes the actor end the holds that are due, and reports whether there
+// are more than it could.
+func (a *orderActor) askToEndHolds() bool {
+	op := newOperation(a.engine, stepExpire)
+	op.begun = true
+	a.engine.inFlight.Add(1)
+	a.push(op, true)
+	<-op.done
+	defer op.recycle()
+	return op.missing
 }
 
 // check compares what is held with the orders that hold it, product by product
@@ -214,16 +288,21 @@ func (r *recovery) check() error {
 // receiveOpenings issues the receipts of products whose creation was cut off
 // between the catalogue and the journal.
 func (r *recovery) receiveOpenings() error {
-	for i := range r.openings {
-		product := &r.openings[i]
-		p := r.engine.shelf.get(product.ID)
+	var missing []*productActor
+	r.engine.shelf.each(func(_ inventory.ID, p *productActor) bool {
 		if p.board.read().Version > 0 {
-			continue
+			p.opening.Store(0)
+		} else if p.opening.Load() > 0 {
+			missing = append(missing, p)
 		}
-		if refusal := r.engine.receiveOpening(product, p); refusal.Refused() {
-			return fmt.Errorf("receive the opening stock of product %s: %w", product.ID, refusal)
+		return true
+	})
+	for _, p := range missing {
+		product, units := p.rules.Load().ID, p.opening.Load()
+		if refusal := r.engine.receiveOpening(p); refusal.Refused() {
+			return fmt.Errorf("receive the opening stock of product %s: %w", product, refusal)
 		}
-		r.engine.log.Info("issued an opening receipt that was missing", "product", product.ID.String(), "units", product.OpeningStock)
+		r.engine.log.Info("issued an opening receipt that was missing", "product", product.String(), "units", units)
 	}
 	return nil
 }

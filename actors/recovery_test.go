@@ -2,101 +2,159 @@ package actors
 
 import (
 	"context"
-	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"holdfast/internal/clock"
 	"holdfast/inventory"
 	"holdfast/persistence"
-	"holdfast/persistence/journal/crashfs"
 )
 
-// SQL was away for the whole of the last run, and still is: what a start knows
-// comes from the journal alone. It sells what is left and no more, knows the keys,
-// and ends the holds.
-func TestAStartFollowsTheJournal(t *testing.T) {
+// promptClock is a clock whose timers run at once when they are due already, as
+// those of the machine do.
+type promptClock struct{ *clock.Manual }
+
+func (c promptClock) AfterFunc(duration time.Duration, run func()) clock.Timer {
+	timer := c.Manual.AfterFunc(duration, run)
+	if duration <= 0 {
+		go run()
+	}
+	return timer
+}
+
+// kill ends the engine as kill -9 does: what is not in SQL stays out of it.
+func (h *house) kill() {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = h.engine.Stop(ctx)
+	_ = h.journal.Close()
+	require.NoError(h.t, h.store.Close())
+}
+
+// Holds that ended while the program did not run, with their confirm still in the
+// tail of the journal: no timer may end them before the tail is replayed. A hold
+// that was not confirmed has ended when the start is done.
+func TestAStartWithOverdueHolds(t *testing.T) {
 	h := newHouse(t)
-	customer, product := h.customer(), h.product(5)
+	customer, product := h.customer(), h.product(1000, func(p *persistence.CatalogueProduct) { p.HoldSeconds = 1 })
+	var paid, unpaid []inventory.Order
+	for range 100 {
+		paid, unpaid = append(paid, h.place(customer, product, 1)), append(unpaid, h.place(customer, product, 1))
+	}
 	h.awaitProjection()
 	h.store.away.Store(true)
-	paid := h.place(customer, product, 1)
-	_, refusal := h.engine.ConfirmOrder(ChangeOrder{Order: paid.ID})
-	require.Equal(t, inventory.Refusal{}, refusal)
-	h.clock.Advance(time.Second)
-	key := h.key()
-	held, refusal := h.engine.PlaceOrder(orderOf(customer, key, product, 2))
-	require.Equal(t, inventory.Refusal{}, refusal)
-	receipt := AdjustStock{Product: product, Caller: customer, Delta: 1, Reason: "count", Key: h.key()}
-	_, refusal = h.engine.AdjustStock(&receipt)
-	require.Equal(t, inventory.Refusal{}, refusal)
-
-	h.crash(crashfs.Kept, nil, func(*Options) { h.store.away.Store(true) })
-	require.Equal(t, [3]int64{6, 2, 1}, h.stock(product))
-	_, refusal = h.engine.PlaceOrder(orderOf(customer, h.key(), product, 4))
-	require.Equal(t, inventory.CodeInsufficientStock, refusal.Code)
-	require.EqualValues(t, 3, refusal.Available)
-	again, refusal := h.engine.PlaceOrder(orderOf(customer, key, product, 2))
-	require.Equal(t, inventory.Refusal{}, refusal)
-	require.True(t, again.Replayed)
-	require.Equal(t, held.Order.ID, again.Order.ID)
-	received, refusal := h.engine.AdjustStock(&receipt)
-	require.Equal(t, inventory.Refusal{}, refusal)
-	require.True(t, received.Replayed)
-	h.clock.Advance(holdTime)
-	h.awaitStock(product, [3]int64{6, 0, 1})
+	for _, order := range paid {
+		_, refusal := h.change(inventory.OrderConfirmed, order.ID, customer, customer)
+		require.Equal(t, inventory.Refusal{}, refusal)
+	}
+	h.kill()
+	h.clock = clock.NewManual(h.clock.Now().Add(2 * inventory.Second))
+	h.open(func(o *Options) { o.Clock = promptClock{h.clock} })
+	require.Equal(t, [3]int64{1000, 0, 100}, h.stock(product), "due holds have ended when the start is done")
+	for i := range paid {
+		order, refusal := h.engine.Order(t.Context(), paid[i].ID, customer)
+		require.Equal(t, inventory.Refusal{}, refusal)
+		require.Equal(t, inventory.Confirmed, order.State)
+		order, refusal = h.engine.Order(t.Context(), unpaid[i].ID, customer)
+		require.Equal(t, inventory.Refusal{}, refusal)
+		require.Equal(t, inventory.Expired, order.State)
+	}
+	f := newFold(t)
+	f.read(h.journal)
+	f.compare(h)
+	f.compareSQL(h)
 }
 
-// alteredStore is a store whose rows are not what was projected.
-type alteredStore struct {
-	persistence.Store
-	order func(*inventory.Order)
-	stock func(*inventory.Stock)
-}
-
-func (s alteredStore) EachReservedOrder(ctx context.Context, visit func(inventory.Order) error) error {
-	return s.Store.EachReservedOrder(ctx, func(order inventory.Order) error {
-		s.order(&order)
-		return visit(order)
-	})
-}
-
-func (s alteredStore) EachProduct(ctx context.Context, visit func(persistence.CatalogueProduct, inventory.Stock) error) error {
-	return s.Store.EachProduct(ctx, func(product persistence.CatalogueProduct, stock inventory.Stock) error {
-		s.stock(&stock)
-		return visit(product, stock)
-	})
-}
-
-// A start sells nothing unless the reserved units are those of the held orders.
-func TestAStartRefusesStockThatItsOrdersDoNotExplain(t *testing.T) {
+// The wall clock of a start may be behind what the journal has seen: time never goes
+// back, and no hold ends early or lives twice.
+func TestAStartNeverGoesBackInTime(t *testing.T) {
 	h := newHouse(t)
 	customer, product := h.customer(), h.product(10)
-	h.place(customer, product, 3)
-	h.place(customer, product, 1)
-	h.awaitProjection()
-	order, stock := func(*inventory.Order) {}, func(*inventory.Stock) {}
-	for name, test := range map[string]struct {
-		store alteredStore
-		says  string
-	}{
-		"as it is":               {alteredStore{order: order, stock: stock}, ""},
-		"an order holds fewer":   {alteredStore{order: func(o *inventory.Order) { o.Lines[0].Quantity = 1 }, stock: stock}, "its orders hold 2"},
-		"an order is not held":   {alteredStore{order: func(o *inventory.Order) { o.State = inventory.Confirmed }, stock: stock}, "its orders hold 0"},
-		"stock holds more":       {alteredStore{order: order, stock: func(s *inventory.Stock) { s.Reserved++ }}, "has 5 units reserved"},
-		"stock holds negatively": {alteredStore{order: order, stock: func(s *inventory.Stock) { s.Committed = -1 }}, "breaks its invariants"},
-	} {
-		test.store.Store = h.store
-		engine, err := New(Options{Store: test.store, Journal: h.journal, Clock: h.clock, Log: slog.New(slog.DiscardHandler)})
-		require.NoError(t, err)
-		err = engine.Recover(t.Context())
-		if test.says == "" {
-			require.NoError(t, err, name)
-			require.NoError(t, engine.Stop(t.Context()))
-			continue
+	h.clock.Advance(24 * time.Hour)
+	order := h.place(customer, product, 1)
+	h.close()
+	h.clock = clock.NewManual(startOfTime)
+	h.open()
+	require.GreaterOrEqual(t, h.clock.Now(), order.PlacedAt)
+	require.Equal(t, [3]int64{10, 1, 0}, h.stock(product))
+	h.clock.Advance(holdTime)
+	h.awaitStock(product, [3]int64{10, 0, 0})
+}
+
+// While the machine's clock disagrees with ours by more than a minute, either way, no
+// hold ends; when it agrees again, all that are due do, once.
+func TestNoHoldEndsWhileTheClockHasJumped(t *testing.T) {
+	for _, jump := range []time.Duration{24 * time.Hour, -24 * time.Hour} {
+		h := newHouse(t, quietly)
+		customer, product := h.customer(), h.product(100)
+		for range 50 {
+			h.place(customer, product, 1)
 		}
-		require.ErrorIs(t, err, persistence.ErrCorrupt, name)
-		require.ErrorContains(t, err, test.says, name)
+		h.clock.SetDrift(jump)
+		h.clock.Advance(holdTime)
+		h.awaitIdle()
+		require.Equal(t, [3]int64{100, 50, 0}, h.stock(product))
+		require.True(t, h.engine.Statistics().ClockJumped)
+		h.clock.SetDrift(59 * time.Second)
+		h.clock.Advance(time.Second)
+		h.awaitStock(product, [3]int64{100, 0, 0})
+		require.False(t, h.engine.Statistics().ClockJumped)
+		require.EqualValues(t, 1+50+50, h.journal.DurableSequence(), "each hold ended once")
 	}
+}
+
+// The opening receipt comes first, whatever has cut the creation off.
+func TestTheOpeningReceiptComesBeforeAdjustments(t *testing.T) {
+	h := newHouse(t)
+	admin := h.customer()
+	product := persistence.CatalogueProduct{Name: "Product", OpeningStock: 100, Version: 1, CreatedAt: h.clock.Now(),
+		Product: inventory.Product{ID: inventory.ID{7, 7}, SKU: "OPEN", HoldSeconds: 600, Price: inventory.Money{Minor: 1, Currency: euro}}}
+	require.NoError(t, h.store.CreateProduct(t.Context(), product))
+	_, err := h.engine.shelve(&product, inventory.Stock{}) // cut off here
+	require.NoError(t, err)
+	_, refusal := h.engine.AdjustStock(&AdjustStock{Product: product.ID, Caller: admin, Delta: 5, Key: h.key(), Reason: "found"})
+	require.Equal(t, inventory.Refusal{}, refusal)
+	require.Equal(t, [3]int64{105, 0, 0}, h.stock(product.ID))
+	require.Equal(t, inventory.Refusal{}, h.engine.AddProduct(product), "a repeat of the creation")
+	h.restart()
+	require.Equal(t, [3]int64{105, 0, 0}, h.stock(product.ID))
+}
+
+// Raises that are decided at the same time do not pass the bound together.
+func TestRaisesTogetherKeepTheBound(t *testing.T) {
+	h := newHouse(t)
+	admin, product := h.customer(), h.product(1)
+	const half = inventory.StockQuantityMax / 2
+	accepted := 0
+	results := make(chan inventory.Refusal)
+	for range 8 {
+		go func() {
+			_, refusal := h.engine.AdjustStock(&AdjustStock{Product: product, Caller: admin, Delta: half, Key: h.key(), Reason: "r"})
+			results <- refusal
+		}()
+	}
+	for range 8 {
+		if refusal := <-results; !refusal.Refused() {
+			accepted++
+		} else {
+			require.Equal(t, inventory.CodeValidationFailed, refusal.Code)
+		}
+	}
+	require.Equal(t, 1, accepted)
+	require.Equal(t, [3]int64{half + 1, 0, 0}, h.stock(product))
+}
+
+// What a record cannot carry is refused before it is appended, whoever asks.
+func TestNoRecordIsWrittenThatCannotBeRead(t *testing.T) {
+	h := newHouse(t)
+	admin, product := h.customer(), h.product(1)
+	before := h.journal.DurableSequence()
+	long := string(make([]byte, inventory.NoteBytesMax+1))
+	_, refusal := h.engine.AdjustStock(&AdjustStock{Product: product, Caller: admin, Delta: 1, Key: h.key(), Note: long})
+	require.Equal(t, inventory.CodeValidationFailed, refusal.Code)
+	require.Equal(t, before, h.journal.DurableSequence())
+	h.restart()
+	require.Equal(t, [3]int64{1, 0, 0}, h.stock(product))
 }

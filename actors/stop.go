@@ -15,6 +15,8 @@ func (e *Engine) Stop(ctx context.Context) error {
 		e.drainOnce.Do(func() { close(e.drained) })
 	}
 	defer e.projector.stop()
+	defer e.rebuilds.Wait()
+	defer e.end()
 	select {
 	case <-e.drained:
 	case <-ctx.Done():

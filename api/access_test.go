@@ -30,8 +30,9 @@ func TestEveryRouteIsForItsCallersOnly(t *testing.T) {
 		"GET /api/products/{id}/stock": "all", "POST /api/products/{id}/stock": "admin",
 		"POST /api/orders": "customer admin", "GET /api/orders": "customer admin", "GET /api/orders/{id}": "customer admin",
 		"GET /api/orders/by-key/{key}": "customer admin", "POST /api/orders/{id}/confirm": "customer service admin",
-		"POST /api/orders/{id}/cancel": "customer service admin",
-		"GET /livez":                   "all", "GET /readyz": "all", "GET /openapi.json": "all",
+		"POST /api/orders/{id}/cancel": "customer service admin", "POST /api/orders/{id}/extend": "customer service admin",
+		"POST /api/orders/{id}/fulfill": "service admin", "POST /api/orders/{id}/return": "service admin",
+		"GET /livez": "all", "GET /readyz": "all", "GET /openapi.json": "all",
 	}
 	for _, route := range s.server.routes {
 		meant, listed := want[route.method+" "+route.path]

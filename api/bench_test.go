@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -70,12 +71,14 @@ func BenchmarkPlaceOrderSoldOut(b *testing.B) {
 func BenchmarkDecodeOrder(b *testing.B) {
 	expected := schemaOf(reflect.TypeFor[orderBody]())
 	for name, body := range map[string][]byte{"usual": []byte(orderOf(someProduct, 1)),
-		"escaped": bytes.Replace([]byte(orderOf(someProduct, 1)), []byte("items"), []byte(`\u0069tems`), 1)} {
+		"escaped": bytes.Replace([]byte(orderOf(someProduct, 1)), []byte("items"), []byte(`\u0069tems`), 1),
+		"largest": []byte(orderOfAll(slices.Repeat([]string{someProduct}, inventory.OrderLinesMax)))} {
 		b.Run(name, func(b *testing.B) {
-			var lines [1]inventory.Line
+			var line [1]inventory.Line
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, malformed, fields := decodeOrder(body, expected, lines[:0]); malformed != "" || fields != nil {
+				request := actors.PlaceOrder{Lines: line[:0]}
+				if malformed, fields := decodeOrder(body, expected, &request); malformed != "" || fields != nil {
 					b.Fatal(malformed, fields)
 				}
 			}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"holdfast/actors"
 	"holdfast/inventory"
 )
 
@@ -16,37 +18,49 @@ const someProduct = "01234567-89ab-7def-8123-456789abcdef"
 
 // corpus is bodies of POST /api/orders and what becomes of them.
 var corpus = map[string]int{
-	`{"items":[{"product_id":"` + someProduct + `","quantity":1}]}`:                        0,
-	` {"items" : [ {"quantity":7 , "product_id":"` + someProduct + `"} ] } `:               0,
-	`{"\u0069tems":[{"product_id":"` + someProduct + `","quantity":1}]}`:                   0,
-	`{"items":[{"product_id":"` + strings.ToUpper(someProduct) + `","quantity":1000000}]}`: 0,
-	`{"items":[{"product_id":"` + someProduct + `","quantity":1}],"items":[]}`:             400,
-	`{"items":[{"product_id":"` + someProduct + `","quantity":1,"quantity":2}]}`:           400,
-	`{"items":[{"product_id":"` + someProduct + `","quantity":1,"qu\u0061ntity":2}]}`:      400,
-	`{"items":[{"product_id":"` + someProduct + `","quantity":01}]}`:                       400,
-	`{"items":[{"product_id":"` + someProduct + `","quantity":1}]}{}`:                      400,
-	`{"items":[{"product_id":"` + someProduct + `","quantity":1}]} x`:                      400,
-	`{"items":[{"product_id":"` + someProduct + `","quantity":1},]}`:                       400,
-	`{"items":[{"product_id":"` + someProduct + `","quantity":+1}]}`:                       400,
-	`{"items":[{"product_id":"` + someProduct + `","quantity":NaN}]}`:                      400,
-	"{\"items\":[{\"product_id\":\"\xff\",\"quantity\":1}]}":                               400,
-	`{"items":[{"product_id":"\ud800","quantity":1}]}`:                                     400,
+	`{"items":[{"product_id":"` + someProduct + `","quantity":1}]}`:                                                   0,
+	` {"items" : [ {"quantity":7 , "product_id":"` + someProduct + `"} ] } `:                                          0,
+	`{"\u0069tems":[{"product_id":"` + someProduct + `","quantity":1}]}`:                                              0,
+	`{"items":[{"product_id":"` + strings.ToUpper(someProduct) + `","quantity":1000000}]}`:                            0,
+	`{"items":[{"product_id":"` + someProduct + `","quantity":1}],"policy":"allow_partial"}`:                          0,
+	`{ "policy" : "all_or_nothing" , "items":[{"product_id":"` + someProduct + `","quantity":1}]}`:                    0,
+	`{"items":[{"product_id":"` + someProduct + `","quantity":1}],"policy":"allow_p\u0061rtial"}`:                     0,
+	`{"items":[{"product_id":"` + someProduct + `","quantity":1}],"policy":"allow_partial","policy":"allow_partial"}`: 400,
+	`{"items":[{"product_id":"` + someProduct + `","quantity":1}],"policy":"allow_partial",}`:                         400,
+	`{"items":[{"product_id":"` + someProduct + `","quantity":1}],"policy":allow_partial}`:                            400,
+	`{"items":[{"product_id":"` + someProduct + `","quantity":1}],"policy":"allow"}`:                                  422,
+	`{"items":[{"product_id":"` + someProduct + `","quantity":1}],"policy":null}`:                                     422,
+	`{"items":[{"product_id":"` + someProduct + `","quantity":1}],"Policy":"allow_partial"}`:                          422,
+	`{"policy":"allow_partial"}`: 422,
+	`{"items":[{"product_id":"` + someProduct + `","quantity":1}],"items":[]}`:        400,
+	`{"items":[{"product_id":"` + someProduct + `","quantity":1,"quantity":2}]}`:      400,
+	`{"items":[{"product_id":"` + someProduct + `","quantity":1,"qu\u0061ntity":2}]}`: 400,
+	`{"items":[{"product_id":"` + someProduct + `","quantity":01}]}`:                  400,
+	`{"items":[{"product_id":"` + someProduct + `","quantity":1}]}{}`:                 400,
+	`{"items":[{"product_id":"` + someProduct + `","quantity":1}]} x`:                 400,
+	`{"items":[{"product_id":"` + someProduct + `","quantity":1},]}`:                  400,
+	`{"items":[{"product_id":"` + someProduct + `","quantity":+1}]}`:                  400,
+	`{"items":[{"product_id":"` + someProduct + `","quantity":NaN}]}`:                 400,
+	"{\"items\":[{\"product_id\":\"\xff\",\"quantity\":1}]}":                          400,
+	`{"items":[{"product_id":"\ud800","quantity":1}]}`:                                400,
 	`{'items':[]}`: 400, ``: 400, ` `: 400, `{`: 400, "\ufeff{}": 400, `// c`: 400,
 	strings.Repeat(`{"a":`, 20) + "1" + strings.Repeat("}", 20): 400,
 	strings.Repeat("[", 60_000):                                 400,
 	`null`:                                                      422, `[]`: 422, `"x"`: 422, `1`: 422, `true`: 422, `{}`: 422, `{"items":null}`: 422, `{"items":{}}`: 422, `{"items":[]}`: 422,
 	`{"items":[null]}`: 422, `{"items":[1]}`: 422, `{"items":[[]]}`: 422, `{"items":[{}]}`: 422,
-	`{"Items":[{"product_id":"` + someProduct + `","quantity":1}]}`:                                422,
-	`{"items":[{"product_id":"` + someProduct + `","Quantity":1}]}`:                                422,
-	`{"items":[{"product_id":"` + someProduct + `","quantity":1,"QUANTITY":-5}]}`:                  422,
-	`{"items":[{"product_id":"` + someProduct + `","quantity":1,"price":0}]}`:                      422,
-	`{"items":[{"product_id":"` + someProduct + `","quantity":1}],"customer_id":"x"}`:              422,
-	`{"items":[{"product_id":"` + someProduct + `"}]}`:                                             422,
-	`{"items":[{"quantity":1}]}`:                                                                   422,
-	`{"items":[{"product_id":"` + someProduct[1:] + `","quantity":1}]}`:                            422,
-	`{"items":[{"product_id":null,"quantity":1}]}`:                                                 422,
-	`{"items":[{"product_id":1,"quantity":1}]}`:                                                    422,
-	`{"items":[` + strings.Repeat(`{"product_id":"`+someProduct+`","quantity":1},`, 2000) + `{}]}`: 422,
+	`{"Items":[{"product_id":"` + someProduct + `","quantity":1}]}`:                                                                               422,
+	`{"items":[{"product_id":"` + someProduct + `","Quantity":1}]}`:                                                                               422,
+	`{"items":[{"product_id":"` + someProduct + `","quantity":1,"QUANTITY":-5}]}`:                                                                 422,
+	`{"items":[{"product_id":"` + someProduct + `","quantity":1,"price":0}]}`:                                                                     422,
+	`{"items":[{"product_id":"` + someProduct + `","quantity":1}],"customer_id":"x"}`:                                                             422,
+	`{"items":[{"product_id":"` + someProduct + `"}]}`:                                                                                            422,
+	`{"items":[{"quantity":1}]}`:                                                                                                                  422,
+	`{"items":[{"product_id":"` + someProduct[1:] + `","quantity":1}]}`:                                                                           422,
+	`{"items":[{"product_id":null,"quantity":1}]}`:                                                                                                422,
+	`{"items":[{"product_id":1,"quantity":1}]}`:                                                                                                   422,
+	`{"items":[` + strings.Repeat(`{"product_id":"`+someProduct+`","quantity":1},`, 2000) + `{}]}`:                                                422,
+	`{"items":[` + strings.Repeat(`{"product_id":"`+someProduct+`","quantity":1},`, 1999) + `{"product_id":"` + someProduct + `","quantity":1}]}`: 0,
+	`{"items":[` + strings.Repeat(`{"product_id":"`+someProduct+`","quantity":1},`, 2000) + `{"product_id":"` + someProduct + `","quantity":1}]}`: 422,
 }
 
 func TestOrderBodyCorpus(t *testing.T) {
@@ -61,7 +75,8 @@ func TestOrderBodyCorpus(t *testing.T) {
 		all[`{"items":[{"product_id":"`+someProduct+`","quantity":`+number+`}]}`] = status
 	}
 	for body, status := range all {
-		lines, malformed, fields := decodeOrder([]byte(body), expected, nil)
+		var request actors.PlaceOrder
+		malformed, fields := decodeOrder([]byte(body), expected, &request)
 		got := 0
 		switch {
 		case malformed != "":
@@ -69,7 +84,8 @@ func TestOrderBodyCorpus(t *testing.T) {
 		case len(fields) > 0:
 			got = 422
 		default:
-			require.NotEmpty(t, lines)
+			require.NotEmpty(t, request.Lines)
+			require.Equal(t, strings.Contains(body, "rtial"), request.Partial, "%.200s", body)
 		}
 		require.Equal(t, status, got, "%.200s: %s %v", body, malformed, fields)
 	}
@@ -89,17 +105,40 @@ func TestStrictBodiesOverHTTP(t *testing.T) {
 	}
 }
 
+// Room for the lines of an order is made once, and for what the body can hold.
+func TestRoomForLinesIsMadeOnce(t *testing.T) {
+	expected := schemaOf(reflect.TypeFor[orderBody]())
+	for _, items := range []int{1, 2, 3, 100, inventory.OrderLinesMax} {
+		body := []byte(orderOfAll(slices.Repeat([]string{someProduct}, items)))
+		var line [1]inventory.Line
+		allocations := testing.AllocsPerRun(10, func() {
+			request := actors.PlaceOrder{Lines: line[:0]}
+			_, _ = decodeOrder(body, expected, &request)
+			if len(request.Lines) != items || cap(request.Lines) > 2*items {
+				t.Fatal(len(request.Lines), cap(request.Lines))
+			}
+		})
+		// The race detector adds one to the one of several lines.
+		require.LessOrEqual(t, allocations, float64(min(items-1, 1)*2), items)
+	}
+	request := actors.PlaceOrder{}
+	body := orderOf(someProduct, 1)
+	body = body[:len(body)-2] + strings.Repeat(" ", orderBodyBytesMax) + "]}"
+	_, _ = decodeOrder([]byte(body), expected, &request)
+	require.LessOrEqual(t, cap(request.Lines), 2*inventory.OrderLinesMax)
+}
+
 // compareDecoders fails when the reader by hand accepts what the strict decoder
 // does not, or reads it differently.
 func compareDecoders(t interface{ Fatalf(string, ...any) }, expected *schema, body []byte) {
 	reader := orderReader{data: body}
-	lines, accepted := reader.order(nil)
+	lines, partial, accepted := reader.order(nil)
 	var decoded orderBody
 	malformed, fields := decodeStrict(body, expected, &decoded)
 	if !accepted {
 		return
 	}
-	if malformed != "" || len(fields) > 0 || len(lines) != len(decoded.Items) {
+	if malformed != "" || len(fields) > 0 || len(lines) != len(decoded.Items) || partial != (decoded.Policy == policyPartial) {
 		t.Fatalf("only the reader by hand accepts %q", body)
 	}
 	for i, item := range decoded.Items {
@@ -113,11 +152,11 @@ func compareDecoders(t interface{ Fatalf(string, ...any) }, expected *schema, bo
 func TestDecodersAgreeOnNearlyGoodBodies(t *testing.T) {
 	expected := schemaOf(reflect.TypeFor[orderBody]())
 	rapid.Check(t, func(t *rapid.T) {
-		body := `{"items":[{"product_id":"` + someProduct + `","quantity":12},{"quantity":1,"product_id":"` + someProduct + `"}]}`
+		body := `{"policy":"allow_partial","items":[{"product_id":"` + someProduct + `","quantity":12},{"quantity":1,"product_id":"` + someProduct + `"}]}`
 		for range rapid.IntRange(0, 3).Draw(t, "edits") {
 			at := rapid.IntRange(0, len(body)).Draw(t, "at")
 			cut := min(rapid.IntRange(0, 4).Draw(t, "cut"), len(body)-at)
-			piece := rapid.SampledFrom([]string{"", " ", ",", "1", "0", "-", ".", "e", `"`, `\`, "{", "}", "[", "]", ":", `"quantity":3`, `"items"`, "\n", "\x00", "é"}).Draw(t, "piece")
+			piece := rapid.SampledFrom([]string{"", " ", ",", "1", "0", "-", ".", "e", `"`, `\`, "{", "}", "[", "]", ":", `"quantity":3`, `"items"`, `,"policy":"all_or_nothing"`, "\n", "\x00", "é"}).Draw(t, "piece")
 			body = body[:at] + piece + body[at+cut:]
 		}
 		compareDecoders(t, expected, []byte(body))

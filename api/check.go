@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -221,6 +222,8 @@ func (c *checker) text(expected *schema, text string) {
 		c.refuse(fieldInvalid, lengthSentence(expected))
 	case expected.pattern != nil && !expected.pattern.MatchString(text):
 		c.refuse(fieldInvalid, "It must match "+expected.pattern.String()+" .")
+	case len(expected.enum) > 0 && !slices.Contains(expected.enum, text):
+		c.refuse(fieldInvalid, "It must be one of "+strings.Join(expected.enum, ", ")+".")
 	case strings.ContainsFunc(text, isControl):
 		c.refuse(fieldInvalid, "It must not have control characters.")
 	case expected.format == "uuid" && !isUUID(text):

@@ -53,6 +53,7 @@ var codeTable = []codeRow{
 	{inventory.CodeAllHeld, http.StatusConflict, "All units are held", ""},
 	{inventory.CodeSaleNotStarted, http.StatusConflict, "The sale has not started", ""},
 	{inventory.CodeSaleEnded, http.StatusConflict, "The sale has ended", ""},
+	{inventory.CodeQuantityLimitCustomer, http.StatusConflict, "The limit of units per customer is reached", ""},
 	{inventory.CodePaused, http.StatusConflict, "The product is off sale", ""},
 	{inventory.CodeHoldExpired, http.StatusConflict, "The hold has ended", ""},
 	{inventory.CodeInvalidTransition, http.StatusConflict, "The order's state does not allow it", ""},

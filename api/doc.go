@@ -3,8 +3,8 @@
 //
 // # One table
 //
-// Every route is one row of the table in routes.go: method, path, who may call
-// it, its handler, and its documentation. The router, the check of who may call,
+// Every route is one row of the table in routes.go and routes_order.go: method,
+// path, who may call it, its handler, and its documentation. The router, the check of who may call,
 // the labels of the metrics and /openapi.json are made from that table, so none
 // of them can differ from another. A route that is not in it does not exist, and
 // a row without a caller class is refused at start.

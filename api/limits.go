@@ -7,8 +7,8 @@ import "time"
 const (
 	// bodyBytesMax bounds a body; beyond it: 413.
 	bodyBytesMax = 64 << 10
-	// orderBodyBytesMax bounds the body of POST /api/orders, and what the server
-	// reads at all.
+	// orderBodyBytesMax bounds a body that names the lines of an order, and what the
+	// server reads at all.
 	orderBodyBytesMax = 256 << 10
 	// strangerBodyBytesMax bounds the body of a caller who is not known, or not yet:
 	// beyond it: 413, or 401 when there are credentials. It is more than the
@@ -19,7 +19,9 @@ const (
 	emptyBodyBytesMax = 1 << 10
 	// jsonDepthMax bounds the nesting of a body; beyond it: 400.
 	jsonDepthMax = 16
-	// fieldErrorsMax bounds the errors[] of one answer; further ones are cut off.
+	// fieldErrorsMax bounds the errors[] of a body that is not valid; further ones are
+	// cut off. A refusal of the engine names every item, so inventory.OrderLinesMax
+	// bounds those.
 	fieldErrorsMax = 50
 	// headerBytesMax bounds the request line and headers; beyond it: 431.
 	headerBytesMax = 8 << 10
@@ -69,6 +71,8 @@ const (
 	// pageLimitDefault and pageLimitMax are the items of one page of a list.
 	pageLimitDefault = 20
 	pageLimitMax     = 100
+	// pageBytesMax ends a page of orders early: with the order that crosses it.
+	pageBytesMax = 1 << 20
 
 	// Bounds of an Idempotency-Key, in characters.
 	idempotencyKeyMin = 16

@@ -218,7 +218,7 @@ func (w *documentWriter) inPlace(s *schema) object {
 		}
 	}
 	if len(s.enum) > 0 {
-		shown["enum"] = s.enum
+		shown["enum"] = s.values()
 	}
 	if s.pattern != nil {
 		shown["pattern"] = s.pattern.String()

@@ -1,32 +1,50 @@
 package api
 
 import (
-	"fmt"
+	"slices"
 
+	"holdfast/actors"
 	"holdfast/inventory"
 )
 
-// decodeOrder reads the body of POST /api/orders. The usual form, without
-// escapes and with known members only, is read by hand in one pass without
-// allocation but for dst's growth; everything else, and every error, is left to
-// the strict decoder of all routes. So both accept the same bodies and mean the
-// same by them (FuzzDecodeOrder), and the reader by hand never explains.
-func decodeOrder(body []byte, expected *schema, dst []inventory.Line) (lines []inventory.Line, malformed string, fields []fieldError) {
-	r := orderReader{data: body}
-	if lines, ok := r.order(dst[:0]); ok {
-		return lines, "", nil
+// decodeOrder reads the body of POST /api/orders into request: Lines, in the order
+// of the body and appended to what room they have, and Partial. The usual form,
+// without escapes and with known members only, is read by hand in one pass, without
+// allocation but for the room of further lines; everything else, and every error, is
+// left to the strict decoder of all routes. So both accept the same bodies and mean
+// the same by them (FuzzDecodeOrder), and the reader by hand never explains.
+func decodeOrder(body []byte, expected *schema, request *actors.PlaceOrder) (malformed string, fields []fieldError) {
+	r, room := orderReader{data: body}, request.Lines[:0]
+	lines, partial, ok := r.order(room)
+	if !ok {
+		var decoded orderBody
+		if malformed, fields = decodeStrict(body, expected, &decoded); malformed != "" || len(fields) > 0 {
+			return malformed, fields
+		}
+		lines, partial = appendItems(room, decoded.Items), decoded.Policy == policyPartial
 	}
-	var decoded orderBody
-	if malformed, fields = decodeStrict(body, expected, &decoded); malformed != "" || len(fields) > 0 {
-		return nil, malformed, fields
-	}
-	lines = dst[:0]
-	for i := range decoded.Items {
-		id, _ := inventory.ParseID(decoded.Items[i].ProductID) // the schema has checked it
-		lines = append(lines, inventory.Line{ProductID: id, Quantity: decoded.Items[i].Quantity})
-	}
-	return lines, "", nil
+	request.Lines, request.Partial = lines, partial
+	return "", nil
 }
+
+// appendItems appends the items of a body that the schema has checked.
+func appendItems(lines []inventory.Line, items []orderItemBody) []inventory.Line {
+	for i := range items {
+		id, _ := inventory.ParseID(items[i].ProductID) // the schema has checked it
+		lines = append(lines, inventory.Line{ProductID: id, Quantity: items[i].Quantity})
+	}
+	return lines
+}
+
+// The words of an order's policy.
+const (
+	policyWhole   = "all_or_nothing"
+	policyPartial = "allow_partial"
+)
+
+// itemBytesMin is the least that one more item takes in the usual form. It bounds
+// the room that is made for items that have not been read yet.
+const itemBytesMin = len(`,{"product_id":"01890a5d-ac96-774b-bcce-b302099a8057","quantity":1}`)
 
 // orderReader reads the usual form of an order. Every method returns false for
 // what it does not know, right or wrong.
@@ -35,26 +53,52 @@ type orderReader struct {
 	at   int
 }
 
-// order reads {"items":[ … ]}.
-func (r *orderReader) order(lines []inventory.Line) ([]inventory.Line, bool) {
-	if !r.next('{') || !r.word(`"items"`) || !r.next(':') || !r.next('[') {
-		return nil, false
+// order reads {"items":[ … ],"policy":"…"}, in either order and with or without
+// the policy.
+func (r *orderReader) order(room []inventory.Line) (lines []inventory.Line, partial, ok bool) {
+	hasItems, hasPolicy := false, false
+	for more := r.next('{'); more; more = r.next(',') {
+		switch {
+		case !hasItems && r.word(`"items"`):
+			hasItems = true
+			lines, ok = r.items(room)
+		case !hasPolicy && r.word(`"policy"`):
+			hasPolicy = true
+			partial, ok = r.policy()
+		default:
+			ok = false
+		}
+		if !ok {
+			return nil, false, false
+		}
 	}
-	for {
+	ok = hasItems && r.next('}')
+	r.space()
+	return lines, partial, ok && r.at == len(r.data)
+}
+
+// policy reads :"…".
+func (r *orderReader) policy() (partial, ok bool) {
+	if !r.next(':') {
+		return false, false
+	}
+	partial = r.word(`"` + policyPartial + `"`)
+	return partial, partial || r.word(`"`+policyWhole+`"`)
+}
+
+// items reads :[ … ].
+func (r *orderReader) items(lines []inventory.Line) ([]inventory.Line, bool) {
+	for more := r.next(':') && r.next('['); more; more = r.next(',') {
 		line, ok := r.item()
 		if !ok || len(lines) == inventory.OrderLinesMax {
 			return nil, false
 		}
+		if len(lines) == cap(lines) {
+			lines = slices.Grow(lines, min(1+(len(r.data)-r.at)/itemBytesMin, inventory.OrderLinesMax-len(lines)))
+		}
 		lines = append(lines, line)
-		if r.next(',') {
-			continue
-		}
-		if !r.next(']') || !r.next('}') {
-			return nil, false
-		}
-		r.space()
-		return lines, r.at == len(r.data)
 	}
+	return lines, len(lines) > 0 && r.next(']')
 }
 
 // item reads {"product_id":"…","quantity":n}, in either order.
@@ -141,20 +185,4 @@ func (r *orderReader) space() {
 			return
 		}
 	}
-}
-
-// productsPerOrderMax is how many products an order of this version may name.
-const productsPerOrderMax = 1
-
-// mergeOrder merges items of the same product and checks what the schema cannot.
-func mergeOrder(lines []inventory.Line) ([]inventory.Line, *fieldError) {
-	merged, refusal := inventory.MergeLines(lines)
-	switch {
-	case refusal.Refused():
-		return nil, &fieldError{pointer: "#/items", code: fieldInvalid, detail: refusal.Detail}
-	case len(merged) > productsPerOrderMax:
-		return nil, &fieldError{pointer: "#/items", code: fieldInvalid,
-			detail: fmt.Sprintf("An order of this version names %d product; these are %d. Place one order for each.", productsPerOrderMax, len(merged))}
-	}
-	return merged, nil
 }

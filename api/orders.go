@@ -11,11 +11,12 @@ import (
 // placeRoute is part of the fingerprint of every order's key: it must not change.
 const placeRoute = "POST /api/orders"
 
-// placement is what one order gives to the engine. It is made anew for every
-// request: after a timeout the engine may still be at work on it.
+// placement is what one order gives to the engine, with room for the usual one
+// line. It is made anew for every request: after a timeout the engine may still be
+// at work on it.
 type placement struct {
 	request actors.PlaceOrder
-	lines   [productsPerOrderMax]inventory.Line
+	line    [1]inventory.Line
 }
 
 // placeOrder holds units for the caller. It is the path that a flash sale is
@@ -32,7 +33,8 @@ func placeOrder(x *exchange) {
 	body := x.ctx.Request.Body()
 	p := &placement{request: actors.PlaceOrder{Customer: x.principal.ID,
 		Key: keyFingerprint(x.principal.ID, placeRoute, key), Body: fingerprint(body)}}
-	lines, malformed, fields := decodeOrder(body, x.route.bodySchema, p.lines[:0])
+	p.request.Lines = p.line[:0]
+	malformed, fields := decodeOrder(body, x.route.bodySchema, &p.request)
 	if malformed != "" {
 		x.fail(codeMalformed, malformed)
 		return
@@ -41,18 +43,26 @@ func placeOrder(x *exchange) {
 		x.failFields(fields...)
 		return
 	}
-	lines, invalid := mergeOrder(lines)
-	if invalid != nil {
-		x.failFields(*invalid)
-		return
-	}
-	p.request.Lines = lines
+	items := len(p.request.Lines)
 	placed, refusal := engine.PlaceOrder(&p.request)
 	if refusal.Refused() {
-		x.refuseOrder(refusal)
+		x.refuseOrder(&refusal, items)
 		return
 	}
 	x.answerPlaced(&placed)
+}
+
+// refuseOrder passes on a refusal of an order of so many items. The engine may have
+// sorted and merged its lines, so what the items were is read from the body again:
+// they are needed only here, and a flash sale's orders have one.
+func (x *exchange) refuseOrder(refusal *inventory.Refusal, items int) {
+	if items == 1 {
+		x.refuseItems(refusal, []inventory.Line{{ProductID: refusal.ProductID}})
+		return
+	}
+	var again actors.PlaceOrder
+	_, _ = decodeOrder(x.ctx.Request.Body(), x.route.bodySchema, &again) // it was read before
+	x.refuseItems(refusal, again.Lines)
 }
 
 // answerPlaced sends an order that was placed, now or by an earlier request with
@@ -71,17 +81,6 @@ func (x *exchange) answerPlaced(placed *actors.OrderReply) {
 func (x *exchange) answerOrder(status int, order *inventory.Order) {
 	x.buffer = appendOrder(x.buffer[:0], order, x.server.clock.Now())
 	x.answer(status, x.buffer)
-}
-
-// refuseOrder passes on a refusal and names the items that are short. An order
-// names one product, so its first item is the one.
-func (x *exchange) refuseOrder(refusal inventory.Refusal) {
-	p := problem{code: refusal.Code, detail: refusal.Detail, refusal: refusal}
-	if isStock(refusal.Code) {
-		p.fields = []fieldError{{pointer: "#/items/0/quantity", detail: refusal.Detail, code: refusal.Code,
-			figures: true, requested: refusal.Requested, available: refusal.Available}}
-	}
-	x.answerProblem(&p)
 }
 
 // listOrders lists the caller's orders, or everyone's for staff.
@@ -117,6 +116,10 @@ func listOrders(x *exchange) {
 			body = append(body, ',')
 		}
 		body = appendOrder(body, &found[i], now)
+		if len(body) > pageBytesMax && i+1 < len(found) {
+			found, more = found[:i+1], true
+			break
+		}
 	}
 	body = append(body, `],"next_cursor":`...)
 	if more {
@@ -189,38 +192,6 @@ func getOrderByKey(x *exchange) {
 	defer cancel()
 	key := keyFingerprint(x.principal.ID, placeRoute, []byte(decoded))
 	order, refusal := engine.OrderByKey(ctx, x.principal.ID, key)
-	if refusal.Refused() {
-		x.refuse(refusal)
-		return
-	}
-	x.answerOrder(200, &order)
-}
-
-// confirmOrder marks an order as paid.
-func confirmOrder(x *exchange) {
-	if x.server.options.OwnerConfirmOff && x.principal.Role == persistence.RoleCustomer {
-		x.fail(codeForbidden, "Orders are confirmed by the payment system here.")
-		return
-	}
-	x.changeOrder(actors.Facade.ConfirmOrder)
-}
-
-// cancelOrder gives an order's units back.
-func cancelOrder(x *exchange) { x.changeOrder(actors.Facade.CancelOrder) }
-
-func (x *exchange) changeOrder(change func(actors.Facade, actors.ChangeOrder) (inventory.Order, inventory.Refusal)) {
-	id, ok := x.pathID("id")
-	if !ok {
-		return
-	}
-	if x.hasBody() && !x.decode(&emptyBody{}) {
-		return
-	}
-	engine, ready := x.engine()
-	if !ready {
-		return
-	}
-	order, refusal := change(engine, actors.ChangeOrder{Order: id, Caller: x.principal.ID, Owner: x.ownerFilter()})
 	if refusal.Refused() {
 		x.refuse(refusal)
 		return

@@ -52,7 +52,7 @@ func TestOrderLifecycle(t *testing.T) {
 	}
 	got = s.do(call{method: "POST", path: placed.header.Get("Location") + "/cancel", token: s.admin})
 	require.Equal(t, "cancelled", got.text("status"))
-	got = s.do(call{method: "POST", path: placed.header.Get("Location") + "/confirm", token: s.service})
+	got = s.do(call{method: "POST", path: placed.header.Get("Location") + "/confirm", token: s.admin})
 	require.Equal(t, "invalid_transition", got.text("code"))
 }
 
@@ -118,10 +118,13 @@ func TestRefusalsCarryTheirFigures(t *testing.T) {
 	require.Equal(t, product, got.text("product_id"))
 	require.NotEmpty(t, got.text("server_time"))
 	field := got.json["errors"].([]any)[0].(map[string]any)
-	require.Equal(t, "#/items/0/quantity", field["pointer"])
+	require.Equal(t, "#/items/0", field["pointer"])
 	require.EqualValues(t, 3, field["available"])
 	require.Equal(t, 201, place("short", 3).status, "a refused key is not bound")
-	require.Equal(t, "all_held", place("held", 1).text("code"))
+	expiry := s.do(call{method: "GET", path: "/api/orders?limit=1", token: s.customer}).json["items"].([]any)[0].(map[string]any)["expires_at"]
+	got = place("held", 1)
+	require.Equal(t, "all_held", got.text("code"))
+	require.Equal(t, expiry, got.json["next_expiry"])
 
 	at := inventory.Instant(1_764_000_123_456) * inventory.Millisecond
 	for code, member := range map[inventory.Code]string{inventory.CodeAllHeld: "next_expiry",
@@ -145,20 +148,6 @@ func TestEveryCodeOfTheEngineHasItsStatus(t *testing.T) {
 	require.Equal(t, 500, s.do(call{method: "POST", path: "/api/orders", token: s.customer, headers: key("any"), body: orderOf(product, 1)}).status)
 }
 
-func TestOrdersOfSeveralProductsAreRefusedSo(t *testing.T) {
-	s := newStand(t)
-	a, b := s.product("A", 9), s.product("B", 9)
-	items := fmt.Sprintf(`{"items":[{"product_id":%q,"quantity":1},{"product_id":%q,"quantity":1}]}`, a, b)
-	got := s.do(call{method: "POST", path: "/api/orders", token: s.customer, headers: key("one"), body: items})
-	require.Equal(t, 422, got.status)
-	require.Equal(t, []string{"#/items"}, got.pointers())
-	require.Contains(t, string(got.body), "one order for each")
-	same := fmt.Sprintf(`{"items":[{"product_id":%q,"quantity":1},{"quantity":2,"product_id":%q}]}`, a, a)
-	got = s.do(call{method: "POST", path: "/api/orders", token: s.customer, headers: key("one"), body: same})
-	require.Equal(t, 201, got.status)
-	require.EqualValues(t, 3, got.json["items"].([]any)[0].(map[string]any)["quantity"])
-}
-
 func TestIdempotencyKeyForms(t *testing.T) {
 	s := newStand(t)
 	product := s.product("A", 1_000)
@@ -177,70 +166,6 @@ func TestIdempotencyKeyForms(t *testing.T) {
 	}
 	got := s.do(call{method: "GET", path: "/api/orders/by-key/%21%23$&'()*+,%2F:;=%3F@%5B%5D", token: s.customer})
 	require.Equal(t, 200, got.status, "%s", got.body)
-}
-
-func TestOrderListPagesAndFilters(t *testing.T) {
-	s := newStand(t)
-	a, b := s.product("A", 99), s.product("B", 99)
-	var mine []string
-	for i := range 5 {
-		s.clock.advance(time.Millisecond)
-		mine = append([]string{s.order(s.customer, fmt.Sprint("a", i), a, 1)}, mine...)
-		s.order(s.other, fmt.Sprint("o", i), b, 1)
-	}
-	var seen []string
-	path := "/api/orders?limit=2"
-	for path != "" {
-		got := s.do(call{method: "GET", path: path, token: s.customer})
-		require.Equal(t, 200, got.status)
-		for _, item := range got.json["items"].([]any) {
-			seen = append(seen, item.(map[string]any)["id"].(string))
-		}
-		path = ""
-		if link := got.header.Get("Link"); link != "" {
-			require.Contains(t, link, `>; rel="next"`)
-			require.NotNil(t, got.json["next_cursor"])
-			path = link[1:strings.Index(link, ">")]
-		}
-	}
-	require.Equal(t, mine, seen)
-	count := func(access, query string) int {
-		got := s.do(call{method: "GET", path: "/api/orders" + query, token: access})
-		require.Equal(t, 200, got.status, "%s", got.body)
-		return len(got.json["items"].([]any))
-	}
-	require.Equal(t, 10, count(s.admin, ""))
-	require.Equal(t, 5, count(s.admin, "?product_id="+b))
-	require.Equal(t, 0, count(s.customer, "?product_id="+b))
-	require.Equal(t, 0, count(s.customer, "?status=confirmed"))
-	require.Equal(t, 5, count(s.customer, "?status=reserved"))
-}
-
-func TestCursorsCannotBeTamperedWith(t *testing.T) {
-	s := newStand(t)
-	product := s.product("A", 99)
-	for i := range 3 {
-		s.order(s.customer, fmt.Sprint("c", i), product, 1)
-		s.order(s.other, fmt.Sprint("o", i), product, 1)
-	}
-	cursor := s.do(call{method: "GET", path: "/api/orders?limit=1", token: s.customer}).text("next_cursor")
-	require.Equal(t, 200, s.do(call{method: "GET", path: "/api/orders?limit=2&cursor=" + cursor, token: s.customer}).status)
-	flipped := []byte(cursor)
-	flipped[3] ^= 1
-	for _, c := range []call{
-		{path: "/api/orders?cursor=" + cursor, token: s.other}, {path: "/api/orders?cursor=" + cursor, token: s.admin},
-		{path: "/api/orders?status=reserved&cursor=" + cursor, token: s.customer}, {path: "/api/products?cursor=" + cursor},
-		{path: "/api/orders?cursor=" + string(flipped), token: s.customer}, {path: "/api/orders?cursor=x", token: s.customer},
-		{path: "/api/orders?cursor=", token: s.customer}, {path: "/api/orders?cursor=" + cursor + "A", token: s.customer},
-	} {
-		c.method = "GET"
-		got := s.do(c)
-		require.Equal(t, 400, got.status, c.path)
-		require.Equal(t, "invalid_cursor", got.text("code"))
-	}
-	for _, query := range []string{"limit=0", "limit=101", "limit=x", "limit=1&limit=2", "nonsense=1", "status=sold", "product_id=1", "Status=reserved"} {
-		require.Equal(t, 422, s.do(call{method: "GET", path: "/api/orders?" + query, token: s.customer}).status, query)
-	}
 }
 
 func TestParallelBodiesNeverMix(t *testing.T) {

@@ -93,7 +93,11 @@ func appendFigures(dst []byte, refusal *inventory.Refusal, now inventory.Instant
 	if !refusal.ProductID.IsZero() {
 		dst = append(refusal.ProductID.AppendText(append(dst, `,"product_id":"`...)), '"')
 	}
-	if refusal.Requested > 0 {
+	switch {
+	case refusal.Code == inventory.CodeQuantityLimitCustomer:
+		dst = strconv.AppendInt(append(dst, `,"requested":`...), refusal.Requested, 10)
+		dst = strconv.AppendInt(append(dst, `,"remaining":`...), refusal.Remaining, 10)
+	case hasUnits(refusal):
 		dst = appendUnits(dst, refusal.Requested, refusal.Available)
 	}
 	if name := momentName(refusal.Code); name != "" && refusal.At > 0 {
@@ -102,7 +106,7 @@ func appendFigures(dst []byte, refusal *inventory.Refusal, now inventory.Instant
 	return appendInstant(append(dst, `,"server_time":`...), now)
 }
 
-// isStock reports the codes that say that units are missing.
-func isStock(code inventory.Code) bool {
-	return code == inventory.CodeInsufficientStock || code == inventory.CodeSoldOut || code == inventory.CodeAllHeld
+// hasUnits reports whether Requested and Available say something.
+func hasUnits(refusal *inventory.Refusal) bool {
+	return refusal.Requested > 0 && refusal.Code != inventory.CodeQuantityLimitCustomer
 }

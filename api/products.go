@@ -100,11 +100,20 @@ func productReplyOf(product *persistence.CatalogueProduct, engine actors.Facade)
 	}
 	return productReply{
 		ID: product.ID.String(), SKU: product.SKU, Name: product.Name, Description: product.Description,
-		Category: product.Category, Price: money{Amount: product.Price.Minor, Currency: product.Price.Currency.String()},
+		PurchaseLimit: purchaseLimitReplyOf(product.PurchaseLimit),
+		Category:      product.Category, Price: money{Amount: product.Price.Minor, Currency: product.Price.Currency.String()},
 		Sale: saleReplyOf(&product.Product), HoldSeconds: int64(product.HoldSeconds), Safety: product.Safety,
 		Version: product.Version, Stock: stockReplyOf(&stock),
 		CreatedAt: instantText(product.CreatedAt), UpdatedAt: instantText(product.UpdatedAt),
 	}
+}
+
+// purchaseLimitReplyOf shows a limit; the domain's 0 is no limit.
+func purchaseLimitReplyOf(limit int64) *int64 {
+	if limit == 0 {
+		return nil
+	}
+	return &limit
 }
 
 func saleReplyOf(product *inventory.Product) *saleReply {
@@ -141,6 +150,9 @@ func catalogueProductOf(body *productBody, id inventory.ID, now inventory.Instan
 	}
 	if product.HoldSeconds == 0 {
 		product.HoldSeconds = inventory.HoldSecondsDefault
+	}
+	if body.PurchaseLimit != nil {
+		product.PurchaseLimit = *body.PurchaseLimit
 	}
 	if body.Sale != nil {
 		product.SaleStartsAt, product.SaleEndsAt = momentOf(body.Sale.StartsAt), momentOf(body.Sale.EndsAt)

@@ -13,7 +13,7 @@ import (
 )
 
 const fullProduct = `{"sku":"LAMP-1","name":"A lamp","description":"It\nglows.","category":"lamps",
-	"price":{"amount":4999,"currency":"EUR"},"sale":{"starts_at":"2026-11-27T09:00:00.123456+01:00","ends_at":"2026-11-27T10:00:00Z"},
+	"price":{"amount":4999,"currency":"EUR"},"purchase_limit":4,"sale":{"starts_at":"2026-11-27T09:00:00.123456+01:00","ends_at":"2026-11-27T10:00:00Z"},
 	"hold_seconds":120,"safety":2,"stock":12}`
 
 func TestProductIsCreatedAndRead(t *testing.T) {
@@ -30,10 +30,15 @@ func TestProductIsCreatedAndRead(t *testing.T) {
 	stock := got.json["stock"].(map[string]any)
 	require.EqualValues(t, 10, stock["available"])
 	require.EqualValues(t, 12, stock["on_hand"])
+	require.EqualValues(t, 4, got.json["purchase_limit"])
 	require.Equal(t, "sku_taken", s.do(call{method: "POST", path: "/api/products", token: s.admin, body: fullProduct}).text("code"))
 
 	plain := s.do(call{method: "GET", path: "/api/products/" + s.product("PLAIN", 1)})
 	require.Nil(t, plain.json["sale"])
+	require.Nil(t, plain.json["purchase_limit"])
+	require.Contains(t, plain.json, "purchase_limit")
+	unlimited := s.do(call{method: "GET", path: "/api/products/" + s.productWith("NULL", 1, `,"purchase_limit":null`)})
+	require.Nil(t, unlimited.json["purchase_limit"])
 	require.EqualValues(t, 600, plain.json["hold_seconds"])
 }
 
@@ -73,6 +78,8 @@ func TestCreationWithAKeyIsRepeated(t *testing.T) {
 
 	create.body = strings.Replace(fullProduct, "4999", "4998", 1)
 	require.Equal(t, "idempotency_key_reused", s.do(create).text("code"))
+	create.body = strings.Replace(fullProduct, `"purchase_limit":4`, `"purchase_limit":null`, 1)
+	require.Equal(t, "idempotency_key_reused", s.do(create).text("code"))
 	create.headers = key("another")
 	require.Equal(t, "sku_taken", s.do(create).text("code"))
 	create.headers = map[string]string{"Idempotency-Key": "short"}
@@ -82,18 +89,20 @@ func TestCreationWithAKeyIsRepeated(t *testing.T) {
 func TestBadProductsAreRefused(t *testing.T) {
 	s := newStand(t)
 	for change, pointer := range map[string]string{
-		`"sku":"LAMP-1"`:                   `"sku":""|#/sku`,
-		`"name":"A lamp"`:                  `"name":"  "|#/name`,
-		`"category":"lamps"`:               `"category":"Lamps!"|#/category`,
-		`"amount":4999`:                    `"amount":-1|#/price/amount`,
-		`"currency":"EUR"`:                 `"currency":"eur"|#/price/currency`,
-		`"hold_seconds":120`:               `"hold_seconds":604801|#/hold_seconds`,
-		`"safety":2`:                       `"safety":-1|#/safety`,
-		`"stock":12`:                       `"stock":1000000000001|#/stock`,
-		`"ends_at":"2026-11-27T10:00:00Z"`: `"ends_at":"2026-11-27T08:00:00Z"|#/sale/ends_at`,
+		`"sku":"LAMP-1"`:                             `"sku":""|#/sku`,
+		`"name":"A lamp"`:                            `"name":"  "|#/name`,
+		`"category":"lamps"`:                         `"category":"Lamps!"|#/category`,
+		`"amount":4999`:                              `"amount":-1|#/price/amount`,
+		`"currency":"EUR"`:                           `"currency":"eur"|#/price/currency`,
+		`"hold_seconds":120`:                         `"hold_seconds":604801|#/hold_seconds`,
+		`"safety":2`:                                 `"safety":-1|#/safety`,
+		`"purchase_limit":4`:                         `"purchase_limit":0|#/purchase_limit`,
+		`,"purchase_limit":4`:                        `,"purchase_limit":1000000000001|#/purchase_limit`,
+		`"stock":12`:                                 `"stock":1000000000001|#/stock`,
+		`"ends_at":"2026-11-27T10:00:00Z"`:           `"ends_at":"2026-11-27T08:00:00Z"|#/sale/ends_at`,
 		`"starts_at":"2026-11-27T09:00:00.123456+01`: `"starts_at":"yesterday+01|#/sale/starts_at`,
-		`"amount":4999,`: `|#/price/amount`,
-		`"price":{"amount":4999,"currency":"EUR"}`: `"price":null|#/price`,
+		`"amount":4999,`:                             `|#/price/amount`,
+		`"price":{"amount":4999,"currency":"EUR"}`:   `"price":null|#/price`,
 	} {
 		replacement, want, _ := strings.Cut(pointer, "|")
 		body := strings.Replace(fullProduct, change, replacement, 1)
@@ -202,6 +211,8 @@ func TestHealthAndReadiness(t *testing.T) {
 		{method: "GET", path: "/api/orders", token: s.customer}, {method: "GET", path: "/api/products"},
 		{method: "GET", path: nothing}, {method: "GET", path: nothing + "/stock"},
 		{method: "POST", path: "/api/products", token: s.admin, body: fullProduct},
+		{method: "POST", path: "/api/orders" + nothing[13:] + "/confirm", token: s.customer},
+		{method: "POST", path: "/api/orders" + nothing[13:] + "/return", token: s.admin, headers: key("one")},
 	} {
 		require.Equal(t, "starting", s.do(c).text("code"), c.path)
 	}

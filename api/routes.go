@@ -13,10 +13,10 @@ var (
 	keyCodes = []inventory.Code{codeKeyRequired, codeKeyInvalid, inventory.CodeKeyReused, inventory.CodeRequestInProgress}
 	// saleCodes are those of every request for units.
 	saleCodes = []inventory.Code{inventory.CodeInsufficientStock, inventory.CodeSoldOut, inventory.CodeAllHeld,
-		inventory.CodeSaleNotStarted, inventory.CodeSaleEnded, inventory.CodePaused, inventory.CodeNotFound}
-	// changeCodes are those of a change of an order.
-	changeCodes = []inventory.Code{inventory.CodeNotFound, inventory.CodeInvalidTransition, inventory.CodeHoldExpired,
-		inventory.CodeRequestInProgress}
+		inventory.CodeQuantityLimitCustomer, inventory.CodeSaleNotStarted, inventory.CodeSaleEnded, inventory.CodePaused,
+		inventory.CodeNotFound}
+	// changeCodes are those of every change of an order.
+	changeCodes = []inventory.Code{inventory.CodeNotFound, inventory.CodeInvalidTransition, inventory.CodeRequestInProgress}
 )
 
 // Parameters that several routes share.
@@ -38,7 +38,7 @@ var (
 
 // routeTable is every route there is.
 func routeTable() []route {
-	return joined(accountRoutes(), productRoutes(), orderRoutes(), serviceRoutes())
+	return joined(accountRoutes(), productRoutes(), orderRoutes(), orderChangeRoutes(), serviceRoutes())
 }
 
 func accountRoutes() []route {
@@ -98,50 +98,6 @@ func productRoutes() []route {
 			parameters: []parameter{idInPath, keyHeader},
 			replies:    []reply{{status: 200, description: "The stock afterwards.", body: stockReply{}, headers: [][2]string{replayHeader}}},
 			codes:      joined(engineCodes, keyCodes, []inventory.Code{inventory.CodeNotFound, inventory.CodeVersionConflict})},
-	}
-}
-
-func orderRoutes() []route {
-	return []route{
-		{method: "POST", path: "/api/orders", who: users, cost: 5, handle: placeOrder, body: orderBody{}, bodyMax: orderBodyBytesMax,
-			summary: "Place an order: hold units until they are paid for",
-			detail: "An order is durable before it is answered. Any 5xx means unknown: repeat with the same key. " +
-				"A refusal does not bind the key.",
-			parameters: []parameter{keyHeader},
-			replies: []reply{{status: 201, description: "The order.", body: orderReply{},
-				headers: [][2]string{replayHeader, locationHeader}}},
-			codes: joined(engineCodes, keyCodes, saleCodes)},
-		{method: "GET", path: "/api/orders", who: users, cost: 5, handle: listOrders,
-			summary: "List orders, newest first: your own, or everyone's for admins",
-			parameters: []parameter{limitInQuery, cursorInQuery,
-				{name: "status", in: "query", kind: "string", enum: []string{"reserved", "confirmed", "cancelled", "expired"}, description: "Only orders in this state."},
-				{name: "product_id", in: "query", kind: "string", bounds: []string{"format=uuid"}, description: "Only orders of this product."}},
-			replies: []reply{{status: 200, description: "A page.", body: orderPage{}, headers: [][2]string{linkHeader}}},
-			codes:   joined(readCodes, []inventory.Code{codeInvalidCursor, inventory.CodeValidationFailed})},
-		{method: "GET", path: "/api/orders/{id}", who: users, cost: 2, handle: getOrder,
-			summary:    "Read an order",
-			parameters: []parameter{idInPath},
-			replies:    []reply{{status: 200, description: "The order.", body: orderReply{}}},
-			codes:      joined(readCodes, []inventory.Code{inventory.CodeNotFound})},
-		{method: "GET", path: "/api/orders/by-key/{key}", who: users, cost: 2, handle: getOrderByKey,
-			summary: "Read the order that you placed with a key",
-			detail:  "The way to the truth after an unknown outcome. A key with a percent sign cannot be written in a path here.",
-			parameters: []parameter{{name: "key", in: "path", required: true, kind: "string",
-				bounds: []string{"minLength=16", "maxLength=128"}, description: "The Idempotency-Key."}},
-			replies: []reply{{status: 200, description: "The order.", body: orderReply{}}},
-			codes:   joined(readCodes, []inventory.Code{inventory.CodeNotFound, codeKeyInvalid, inventory.CodeRequestInProgress})},
-		{method: "POST", path: "/api/orders/{id}/confirm", who: users | services, cost: 5, handle: confirmOrder, body: emptyBody{}, bodyOptional: true,
-			summary:    "Confirm an order: it is paid for",
-			detail:     "A repeat answers with the order as it is. Needs no key.",
-			parameters: []parameter{idInPath},
-			replies:    []reply{{status: 200, description: "The order.", body: orderReply{}}},
-			codes:      joined(engineCodes, changeCodes)},
-		{method: "POST", path: "/api/orders/{id}/cancel", who: users | services, cost: 5, handle: cancelOrder, body: emptyBody{}, bodyOptional: true,
-			summary:    "Cancel an order: its units can be sold again",
-			detail:     "A repeat answers with the order as it is. Needs no key.",
-			parameters: []parameter{idInPath},
-			replies:    []reply{{status: 200, description: "The order.", body: orderReply{}}},
-			codes:      joined(engineCodes, changeCodes)},
 	}
 }
 

@@ -45,6 +45,19 @@ func (s *schema) property(name string) *property {
 	return nil
 }
 
+// values are those of the enum, with null where it is allowed: JSON Schema has no
+// exception for it.
+func (s *schema) values() []any {
+	values := make([]any, 0, len(s.enum)+1)
+	for _, value := range s.enum {
+		values = append(values, value)
+	}
+	if s.nullable {
+		values = append(values, nil)
+	}
+	return values
+}
+
 // schemaOf makes the schema of a type. It panics on a type or tag that it does
 // not know: all of them are in this package, and all are made at start.
 func schemaOf(of reflect.Type) *schema {

@@ -276,8 +276,15 @@ func key(name string) map[string]string {
 // product creates a product and returns its id.
 func (s *stand) product(sku string, stock int) string {
 	s.t.Helper()
+	return s.productWith(sku, stock, "")
+}
+
+// productWith is product with further members. Later products have greater ids.
+func (s *stand) productWith(sku string, stock int, members string) string {
+	s.t.Helper()
+	s.clock.advance(time.Millisecond)
 	got := s.do(call{method: "POST", path: "/api/products", token: s.admin, body: fmt.Sprintf(
-		`{"sku":%q,"name":"A thing","category":"things","price":{"amount":1999,"currency":"EUR"},"stock":%d}`, sku, stock)})
+		`{"sku":%q,"name":"A thing","category":"things","price":{"amount":1999,"currency":"EUR"},"stock":%d%s}`, sku, stock, members)})
 	require.Equal(s.t, 201, got.status, "%s", got.body)
 	return got.text("id")
 }
@@ -292,6 +299,59 @@ func (s *stand) order(access, name, product string, quantity int) string {
 	got := s.do(call{method: "POST", path: "/api/orders", token: access, headers: key(name), body: orderOf(product, quantity)})
 	require.Equal(s.t, 201, got.status, "%s", got.body)
 	return got.text("id")
+}
+
+// change asks for a change of an order, with a key when it is named.
+func (s *stand) change(access, order, action, body string, keyName ...string) result {
+	s.t.Helper()
+	c := call{method: "POST", path: "/api/orders/" + order + "/" + action, token: access, body: body}
+	if len(keyName) > 0 {
+		c.headers = key(keyName[0])
+	}
+	return s.do(c)
+}
+
+// stockOf is on_hand, reserved, committed and available.
+func (s *stand) stockOf(product string) [4]int {
+	s.t.Helper()
+	got := s.do(call{method: "GET", path: "/api/products/" + product + "/stock"})
+	var figures [4]int
+	for i, name := range []string{"on_hand", "reserved", "committed", "available"} {
+		figures[i] = int(got.json[name].(float64))
+	}
+	return figures
+}
+
+// item is the item of a product in an order.
+func (r result) item(product string) map[string]any {
+	items, _ := r.json["items"].([]any)
+	for _, item := range items {
+		if item := item.(map[string]any); item["product_id"] == product {
+			return item
+		}
+	}
+	return nil
+}
+
+// manyProducts puts products with a million units each on sale, past the API.
+func (s *stand) manyProducts(count int) []string {
+	products := make([]string, count)
+	for i := range products {
+		id := identifier.Unsharded(s.clock.Now())
+		s.engine.AddProduct(persistence.CatalogueProduct{OpeningStock: 1_000_000, Product: inventory.Product{ID: id,
+			SKU: fmt.Sprintf("MANY-%d", i), HoldSeconds: 600, Price: inventory.Money{Minor: 100, Currency: inventory.Currency{'E', 'U', 'R'}}}})
+		products[i] = id.String()
+	}
+	return products
+}
+
+// orderOfAll is the body of an order of one unit of each product.
+func orderOfAll(products []string) string {
+	items := make([]string, len(products))
+	for i, product := range products {
+		items[i] = fmt.Sprintf(`{"product_id":%q,"quantity":1}`, product)
+	}
+	return `{"items":[` + strings.Join(items, ",") + `]}`
 }
 
 func newMemoryListener() *fasthttputil.InmemoryListener { return fasthttputil.NewInmemoryListener() }

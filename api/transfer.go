@@ -52,15 +52,16 @@ type saleReply struct {
 }
 
 type productBody struct {
-	SKU         string    `json:"sku" doc:"Stock keeping unit, unique." schema:"pattern=^[!-~]{1,64}$"`
-	Name        string    `json:"name" schema:"minLength=1;maxLength=200"`
-	Description string    `json:"description,omitzero" schema:"maxLength=4000"`
-	Category    string    `json:"category,omitzero" schema:"pattern=^[a-z0-9-]{0,64}$"`
-	Price       money     `json:"price"`
-	Sale        *saleBody `json:"sale,omitzero" doc:"When it is sold; null means always."`
-	HoldSeconds int64     `json:"hold_seconds,omitzero" doc:"How long an unpaid order keeps its units; 600 when absent." schema:"minimum=1;maximum=604800"`
-	Safety      int64     `json:"safety,omitzero" doc:"Units that are never sold." schema:"minimum=0;maximum=1000000000000"`
-	Stock       int64     `json:"stock" doc:"The opening stock." schema:"minimum=0;maximum=1000000000000"`
+	SKU           string    `json:"sku" doc:"Stock keeping unit, unique." schema:"pattern=^[!-~]{1,64}$"`
+	Name          string    `json:"name" schema:"minLength=1;maxLength=200"`
+	Description   string    `json:"description,omitzero" schema:"maxLength=4000"`
+	Category      string    `json:"category,omitzero" schema:"pattern=^[a-z0-9-]{0,64}$"`
+	Price         money     `json:"price"`
+	PurchaseLimit *int64    `json:"purchase_limit,omitzero" doc:"Units that one customer may hold and buy from the start of the sale on; null means no limit." schema:"minimum=1;maximum=1000000000000"`
+	Sale          *saleBody `json:"sale,omitzero" doc:"When it is sold; null means always."`
+	HoldSeconds   int64     `json:"hold_seconds,omitzero" doc:"How long an unpaid order keeps its units; 600 when absent." schema:"minimum=1;maximum=604800"`
+	Safety        int64     `json:"safety,omitzero" doc:"Units that are never sold." schema:"minimum=0;maximum=1000000000000"`
+	Stock         int64     `json:"stock" doc:"The opening stock." schema:"minimum=0;maximum=1000000000000"`
 }
 
 type stockReply struct {
@@ -73,19 +74,20 @@ type stockReply struct {
 }
 
 type productReply struct {
-	ID          string     `json:"id" schema:"format=uuid"`
-	SKU         string     `json:"sku"`
-	Name        string     `json:"name"`
-	Description string     `json:"description"`
-	Category    string     `json:"category"`
-	Price       money      `json:"price"`
-	Sale        *saleReply `json:"sale"`
-	HoldSeconds int64      `json:"hold_seconds" schema:"minimum=1"`
-	Safety      int64      `json:"safety" schema:"minimum=0"`
-	Version     int64      `json:"version" doc:"Of the catalogue entry." schema:"minimum=1"`
-	Stock       stockReply `json:"stock"`
-	CreatedAt   string     `json:"created_at" schema:"format=date-time"`
-	UpdatedAt   string     `json:"updated_at" schema:"format=date-time"`
+	ID            string     `json:"id" schema:"format=uuid"`
+	SKU           string     `json:"sku"`
+	Name          string     `json:"name"`
+	Description   string     `json:"description"`
+	Category      string     `json:"category"`
+	Price         money      `json:"price"`
+	PurchaseLimit *int64     `json:"purchase_limit" doc:"Units that one customer may hold and buy from the start of the sale on; null means no limit." schema:"minimum=1"`
+	Sale          *saleReply `json:"sale"`
+	HoldSeconds   int64      `json:"hold_seconds" schema:"minimum=1"`
+	Safety        int64      `json:"safety" schema:"minimum=0"`
+	Version       int64      `json:"version" doc:"Of the catalogue entry." schema:"minimum=1"`
+	Stock         stockReply `json:"stock"`
+	CreatedAt     string     `json:"created_at" schema:"format=date-time"`
+	UpdatedAt     string     `json:"updated_at" schema:"format=date-time"`
 }
 
 type productPage struct {
@@ -105,28 +107,55 @@ type orderItemBody struct {
 }
 
 type orderBody struct {
-	Items []orderItemBody `json:"items" doc:"Items of the same product are merged. This version takes one product per order." schema:"minItems=1;maxItems=2000"`
+	Items  []orderItemBody `json:"items" doc:"Items of the same product are merged." schema:"minItems=1;maxItems=2000"`
+	Policy string          `json:"policy,omitzero" doc:"all_or_nothing, the default, refuses an order that cannot be served whole. allow_partial takes what there is: the answer says what was dropped." schema:"enum=all_or_nothing|allow_partial"`
 }
 
 type emptyBody struct{}
 
-type orderItemReply struct {
-	ProductID    string `json:"product_id" schema:"format=uuid"`
-	SKU          string `json:"sku"`
-	Quantity     int64  `json:"quantity" schema:"minimum=1"`
-	Price        money  `json:"price" doc:"Of one unit, when the order was placed."`
-	StockVersion int64  `json:"stock_version" doc:"The product's stock version after the order was placed; 0 when it is no longer known." schema:"minimum=0"`
+type cancelItemBody struct {
+	ProductID string `json:"product_id" schema:"format=uuid"`
 }
 
+type cancelBody struct {
+	Items []cancelItemBody `json:"items,omitzero" doc:"The lines to release, each as a whole; the order goes on with the others. All when absent." schema:"minItems=1;maxItems=2000"`
+}
+
+type fulfillBody struct {
+	Items []orderItemBody `json:"items,omitzero" doc:"What is shipped; items of the same product are merged. All that is left when absent." schema:"minItems=1;maxItems=2000"`
+}
+
+type returnBody struct {
+	Items   []orderItemBody `json:"items,omitzero" doc:"What comes back; items of the same product are merged. All that was shipped and has not come back when absent." schema:"minItems=1;maxItems=2000"`
+	Restock bool            `json:"restock,omitzero" doc:"Whether the units can be sold again; false writes them off. true when absent."`
+}
+
+type orderItemReply struct {
+	ProductID    string  `json:"product_id" schema:"format=uuid"`
+	SKU          string  `json:"sku"`
+	Quantity     int64   `json:"quantity" doc:"Units that the order has now: those asked for, less dropped and released. Shipped and returned ones are among them." schema:"minimum=0"`
+	Price        money   `json:"price" doc:"Of one unit, when the order was placed."`
+	StockVersion int64   `json:"stock_version" doc:"The product's stock version after the order was placed; 0 when it is no longer known, or when nothing of the product was placed." schema:"minimum=0"`
+	Dropped      int64   `json:"dropped" doc:"Units that were asked for and not placed, under allow_partial." schema:"minimum=0"`
+	DroppedFor   *string `json:"dropped_for" doc:"Why; null when nothing was dropped." schema:"enum=insufficient_stock|sold_out|all_held|quantity_limit_customer|sale_not_started|sale_ended|paused|not_found"`
+	Released     int64   `json:"released" doc:"Units that were given back while the order went on." schema:"minimum=0"`
+	Shipped      int64   `json:"shipped" doc:"Units that were shipped, returned ones included." schema:"minimum=0"`
+	Returned     int64   `json:"returned" doc:"Units that came back." schema:"minimum=0"`
+}
+
+// orderReply describes what order_reply.go writes. Every member is always there,
+// so that a reader needs no case for what has not happened.
 type orderReply struct {
 	ID          string           `json:"id" schema:"format=uuid"`
-	Status      string           `json:"status" schema:"enum=reserved|confirmed|cancelled|expired"`
+	Status      string           `json:"status" schema:"enum=reserved|confirmed|partially_fulfilled|fulfilled|partially_returned|returned|cancelled|expired"`
 	CustomerID  string           `json:"customer_id" schema:"format=uuid"`
 	PlacedAt    string           `json:"placed_at" schema:"format=date-time"`
 	ExpiresAt   string           `json:"expires_at" doc:"When the hold ends." schema:"format=date-time"`
+	Extended    bool             `json:"extended" doc:"Whether the one extension of the hold was used."`
 	UpdatedAt   string           `json:"updated_at" schema:"format=date-time"`
-	Items       []orderItemReply `json:"items"`
-	Total       total            `json:"total"`
+	Items       []orderItemReply `json:"items" doc:"One item of each product, ascending by product_id."`
+	Total       total            `json:"total" doc:"Of the quantities that the order has now."`
+	RefundDue   *total           `json:"refund_due" doc:"Money that was paid after the order had ended, and has to be paid back; null is none."`
 	ServerTime  string           `json:"server_time" schema:"format=date-time"`
 	SecondsLeft int64            `json:"seconds_left" doc:"Whole seconds until the hold ends; 0 when it has ended or the order is not reserved." schema:"minimum=0"`
 }
@@ -164,10 +193,11 @@ type problemReply struct {
 	Instance   string            `json:"instance" doc:"The path that was asked for."`
 	Code       string            `json:"code" doc:"What programs should look at."`
 	RequestID  string            `json:"request_id"`
-	Errors     []fieldErrorReply `json:"errors,omitzero"`
+	Errors     []fieldErrorReply `json:"errors,omitzero" doc:"The members that are not valid, or the items that are refused. For missing units, every item that was short then."`
 	ProductID  string            `json:"product_id,omitzero" doc:"The product that the refusal is about." schema:"format=uuid"`
-	Requested  int64             `json:"requested,omitzero" doc:"Units." schema:"minimum=0"`
-	Available  *int64            `json:"available,omitzero" doc:"Units." schema:"minimum=0"`
+	Requested  int64             `json:"requested,omitzero" doc:"Units that were asked for." schema:"minimum=0"`
+	Available  *int64            `json:"available,omitzero" doc:"Units that there were." schema:"minimum=0"`
+	Remaining  *int64            `json:"remaining,omitzero" doc:"Units that you may still buy, for quantity_limit_customer." schema:"minimum=0"`
 	StartsAt   string            `json:"starts_at,omitzero" schema:"format=date-time"`
 	EndsAt     string            `json:"ends_at,omitzero" schema:"format=date-time"`
 	NextExpiry string            `json:"next_expiry,omitzero" doc:"When the next hold ends, unless it is paid or cancelled before." schema:"format=date-time"`

@@ -26,11 +26,14 @@
 //	N1  on_hand, reserved, committed >= 0
 //	N2  reserved + committed <= on_hand
 //	N3  reserved  = units of all orders in state reserved
-//	N4  committed = units of all orders in state confirmed
-//	N5  on_hand   = everything received and adjusted; placing, confirming,
-//	    cancelling and expiring never change it
+//	N4  committed = units not shipped yet of all orders in states confirmed and
+//	    partially_fulfilled
+//	N5  on_hand   = everything received, adjusted and returned, less what was
+//	    shipped; placing, confirming, cancelling and expiring never change it
 //	N6  an order leaves state reserved exactly once
-//	N7  stock version grows by exactly one per event that names the product
+//	N7  stock version grows by exactly one per event that moves the product
+//	N8  of every line: returned <= shipped <= quantity, and quantity, released and
+//	    dropped are together what was asked for
 //
 // [Stock.Evolve] re-checks N1 and N2 on every event and reports a violation as
 // an error that starts with "BUG:"; callers stop rather than go on.

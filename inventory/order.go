@@ -9,15 +9,26 @@ import (
 // State is where an order is in its life. The numbers are in the journal.
 type State uint8
 
-// The states of an order. Cancelled and Expired are final.
+// The states of an order. Cancelled, Expired and Returned are final.
 const (
-	Reserved  State = 1
-	Confirmed State = 2
-	Cancelled State = 3
-	Expired   State = 4
+	Reserved           State = 1
+	Confirmed          State = 2
+	Cancelled          State = 3
+	Expired            State = 4
+	PartiallyFulfilled State = 5
+	Fulfilled          State = 6
+	PartiallyReturned  State = 7
+	Returned           State = 8
 )
 
-var stateNames = [...]string{Reserved: "reserved", Confirmed: "confirmed", Cancelled: "cancelled", Expired: "expired"}
+var stateNames = [...]string{Reserved: "reserved", Confirmed: "confirmed", Cancelled: "cancelled", Expired: "expired",
+	PartiallyFulfilled: "partially_fulfilled", Fulfilled: "fulfilled",
+	PartiallyReturned: "partially_returned", Returned: "returned"}
+
+// States returns all states.
+func States() []State {
+	return []State{Reserved, Confirmed, PartiallyFulfilled, Fulfilled, PartiallyReturned, Returned, Cancelled, Expired}
+}
 
 // String returns the state's word in the API.
 func (s State) String() string {
@@ -33,19 +44,26 @@ func ParseState(text string) (State, bool) {
 	return State(i + 1), i >= 0
 }
 
-// Final reports whether no event can follow.
-func (s State) Final() bool { return s == Cancelled || s == Expired }
+// Final reports whether no event can move units of the order any more.
+func (s State) Final() bool { return s == Cancelled || s == Expired || s == Returned }
 
-// transitions is the order state machine: event kind -> states it may leave,
-// and the state it leads to. OrderPlaced makes an order and leaves none.
-var transitions = [...]struct {
-	from []State
-	to   State
-}{
-	OrderPlaced:    {nil, Reserved},
-	OrderConfirmed: {[]State{Reserved}, Confirmed},
-	OrderCancelled: {[]State{Reserved, Confirmed}, Cancelled},
-	OrderExpired:   {[]State{Reserved}, Expired},
+// Settled reports whether nothing of the order is held or waits to be shipped.
+// The retention of its idempotency key begins then.
+func (s State) Settled() bool { return s.Final() || s == Fulfilled || s == PartiallyReturned }
+
+// transitions is the order state machine: event kind -> the states that it may
+// leave and those that it may lead to, of which the event says one. Without to
+// the order stays in its state. OrderPlaced makes an order and leaves none.
+var transitions = [...]struct{ from, to []State }{
+	OrderPlaced:    {nil, []State{Reserved}},
+	OrderConfirmed: {[]State{Reserved}, []State{Confirmed}},
+	OrderCancelled: {[]State{Reserved, Confirmed}, []State{Cancelled}},
+	OrderExpired:   {[]State{Reserved}, []State{Expired}},
+	OrderFulfilled: {[]State{Confirmed, PartiallyFulfilled}, []State{PartiallyFulfilled, Fulfilled}},
+	OrderReturned:  {[]State{Fulfilled, PartiallyReturned}, []State{PartiallyReturned, Returned}},
+	OrderExtended:  {[]State{Reserved}, nil},
+	OrderReduced:   {[]State{Reserved, Confirmed}, nil},
+	OrderRefundDue: {[]State{Cancelled, Expired}, nil},
 }
 
 // Order is one order with its lines, ascending by product ID.
@@ -56,10 +74,16 @@ type Order struct {
 	Currency  Currency
 	PlacedAt  Instant
 	ExpiresAt Instant
+	// Extended says that the one extension of the hold was used.
+	Extended bool
+	// RefundDue is money that came after the order had ended and has to be paid
+	// back, in minor units; 0 is none.
+	RefundDue int64
 	// UpdatedAt is when the last event was decided.
 	UpdatedAt Instant
 	Key, Body Fingerprint
-	Lines     []Line
+	// Lines are replaced as a whole by events that change them, never written to.
+	Lines []Line
 	// Sequence is the journal sequence of the last event.
 	Sequence uint64
 }
@@ -74,112 +98,124 @@ func (o *Order) Total() Money {
 	return Money{Minor: total, Currency: o.Currency}
 }
 
-// MergeLines sorts lines by product ID in place and merges those of the same
-// product, so that every line of the result is a different product.
-// Quantities must be between 1 and [LineQuantityMax] each; their sums may not
-// exceed it.
-func MergeLines(lines []Line) ([]Line, Refusal) {
-	slices.SortFunc(lines, func(a, b Line) int { return bytes.Compare(a.ProductID[:], b.ProductID[:]) })
-	merged := lines[:0]
-	for _, line := range lines {
-		if line.Quantity < 1 || line.Quantity > LineQuantityMax {
-			return nil, lineQuantityRefusal(line.ProductID)
-		}
-		last := len(merged) - 1
-		if last < 0 || merged[last].ProductID != line.ProductID {
-			merged = append(merged, line)
-			continue
-		}
-		merged[last].Quantity += line.Quantity
-		if merged[last].Quantity > LineQuantityMax {
-			return nil, lineQuantityRefusal(line.ProductID)
-		}
-	}
-	return merged, Refusal{}
-}
-
-func lineQuantityRefusal(product ID) Refusal {
-	return Refusal{Code: CodeValidationFailed, ProductID: product,
-		Detail: fmt.Sprintf("An order takes between 1 and %d units of a product.", LineQuantityMax)}
-}
-
-// DecidePlace checks what does not depend on stock: that the order has lines,
-// one currency, and a total in range. It prices each line from products, which
-// are in the order of lines, and returns the currency.
-func DecidePlace(lines []Line, products []*Product) (Currency, Refusal) {
-	if len(lines) == 0 || len(lines) > OrderLinesMax {
-		return Currency{}, Refusal{Code: CodeValidationFailed,
-			Detail: fmt.Sprintf("An order has between 1 and %d lines.", OrderLinesMax)}
-	}
-	total := Money{Currency: products[0].Price.Currency}
-	for i, product := range products {
-		lines[i].Price, lines[i].SKU = product.Price.Minor, product.SKU
-		amount, err := product.Price.Multiply(lines[i].Quantity)
-		if err == nil {
-			total, err = total.Add(amount)
-		}
-		if err != nil {
-			return Currency{}, Refusal{Code: CodeValidationFailed, ProductID: product.ID, Detail: err.Error()}
-		}
-	}
-	return total.Currency, Refusal{}
-}
-
-// DecideConfirm decides whether the order may be paid at now. repeated is true
-// when it is paid already, and then there is nothing to record.
-func (o *Order) DecideConfirm(now Instant) (repeated bool, refusal Refusal) {
-	switch {
-	case o.State == Confirmed:
-		return true, Refusal{}
-	case o.State == Expired, o.State == Reserved && now >= o.ExpiresAt:
-		return false, Refusal{Code: CodeHoldExpired, At: o.ExpiresAt,
-			Detail: "The hold of this order has ended and its units were given back. Place a new order."}
-	case o.State != Reserved:
-		return false, o.refuseTransition("confirmed")
-	}
-	return false, Refusal{}
-}
-
-// DecideCancel decides whether the order may be cancelled. repeated is true when
-// it is cancelled already.
-func (o *Order) DecideCancel() (repeated bool, refusal Refusal) {
-	switch o.State {
-	case Cancelled:
-		return true, Refusal{}
-	case Reserved, Confirmed:
-		return false, Refusal{}
-	}
-	return false, o.refuseTransition("cancelled")
-}
-
-func (o *Order) refuseTransition(to string) Refusal {
-	return Refusal{Code: CodeInvalidTransition,
-		Detail: "An order that is " + o.State.String() + " cannot be " + to + "."}
-}
-
 // Due reports whether the hold ended at or before now.
 func (o *Order) Due(now Instant) bool { return o.State == Reserved && now >= o.ExpiresAt }
 
 // Evolve applies an event of this order. The error starts with "BUG:" and means
-// that the event is not a legal successor of the order's state (N6).
+// that the event is not a legal successor of the order's state (N6); then nothing
+// has changed. An order without lines evolves too; its lines are somewhere else.
 func (o *Order) Evolve(event *Event, sequence uint64) error {
 	if !event.Kind.OfOrder() {
 		return fmt.Errorf("BUG: %s is not an event of an order", event.Kind)
 	}
-	transition := transitions[event.Kind]
 	if event.Kind == OrderPlaced {
-		*o = Order{ID: event.Order, Customer: event.Customer, Currency: event.Currency,
-			PlacedAt: event.At, ExpiresAt: event.ExpiresAt, Key: event.Key, Body: event.Body, Lines: event.Lines}
-	} else if o.ID != event.Order || !slices.Contains(transition.from, o.State) {
+		*o = Order{ID: event.Order, Customer: event.Customer, Currency: event.Currency, State: Reserved,
+			PlacedAt: event.At, ExpiresAt: event.ExpiresAt, UpdatedAt: event.At,
+			Key: event.Key, Body: event.Body, Lines: event.Lines, Sequence: sequence}
+		return nil
+	}
+	to, legal := o.successor(event)
+	if !legal {
 		return fmt.Errorf("BUG: %s of order %s cannot follow state %s of order %s",
 			event.Kind, event.Order, o.State, o.ID)
 	}
-	o.State, o.UpdatedAt, o.Sequence = transition.to, event.At, sequence
+	lines, err := o.evolveLines(event)
+	if err != nil {
+		return err
+	}
+	switch event.Kind {
+	case OrderExtended:
+		o.ExpiresAt, o.Extended = event.ExpiresAt, true
+	case OrderRefundDue:
+		o.RefundDue = event.Amount
+	}
+	o.State, o.Lines, o.UpdatedAt, o.Sequence = to, lines, event.At, sequence
 	return nil
+}
+
+// successor returns the state after the event.
+func (o *Order) successor(event *Event) (State, bool) {
+	transition := transitions[event.Kind]
+	if o.ID != event.Order || !slices.Contains(transition.from, o.State) {
+		return 0, false
+	}
+	if (event.Kind == OrderCancelled || event.Kind == OrderReduced) && event.From != o.State {
+		return 0, false
+	}
+	switch len(transition.to) {
+	case 0:
+		return o.State, !o.happened(event)
+	case 1:
+		return transition.to[0], true
+	}
+	return event.To, slices.Contains(transition.to, event.To)
+}
+
+// happened reports whether the event is one that an order has only once, and has
+// had.
+func (o *Order) happened(event *Event) bool {
+	return event.Kind == OrderExtended && o.Extended || event.Kind == OrderRefundDue && o.RefundDue != 0
+}
+
+// evolveLines returns the lines after the event. Both are ascending by product.
+func (o *Order) evolveLines(event *Event) ([]Line, error) {
+	switch {
+	case len(o.Lines) == 0:
+		return nil, nil
+	case event.Kind != OrderFulfilled && event.Kind != OrderReturned && event.Kind != OrderReduced:
+		return o.Lines, nil
+	}
+	lines := slices.Clone(o.Lines)
+	for i := range event.Lines {
+		moved := &event.Lines[i]
+		line := findLine(lines, moved.ProductID)
+		if line == nil || !line.evolve(event.Kind, moved.Quantity) {
+			return nil, fmt.Errorf("BUG: %s of order %s moves %d units of product %s, which it does not have",
+				event.Kind, event.Order, moved.Quantity, moved.ProductID)
+		}
+	}
+	return lines, nil
+}
+
+// evolve counts units on a line and reports whether they were there.
+func (l *Line) evolve(kind Kind, units int64) bool {
+	if units < 1 || units > l.Quantity {
+		return false
+	}
+	switch kind {
+	case OrderFulfilled:
+		l.Shipped += int32(units)
+	case OrderReturned:
+		l.Returned += int32(units)
+	case OrderReduced:
+		l.Quantity -= units
+		l.Released += int32(units)
+	}
+	return l.Returned <= l.Shipped && int64(l.Shipped) <= l.Quantity
+}
+
+// findLine returns the line of the product, or nil. lines are ascending.
+func findLine(lines []Line, product ID) *Line {
+	i, found := slices.BinarySearchFunc(lines, product, func(line Line, product ID) int {
+		return bytes.Compare(line.ProductID[:], product[:])
+	})
+	if !found {
+		return nil
+	}
+	return &lines[i]
 }
 
 // FollowUp returns the event of the given kind that moves all lines of the
 // order, decided at now by the given account.
 func (o *Order) FollowUp(kind Kind, now Instant, by ID) Event {
-	return Event{Kind: kind, At: now, By: by, Order: o.ID, Customer: o.Customer, From: o.State, Lines: o.Lines}
+	return Event{Kind: kind, At: now, By: by, Order: o.ID, Customer: o.Customer, From: o.State, Lines: o.linesLeft()}
+}
+
+// linesLeft returns the lines that still have units.
+func (o *Order) linesLeft() []Line {
+	gone := func(line Line) bool { return line.Quantity == 0 }
+	if !slices.ContainsFunc(o.Lines, gone) {
+		return o.Lines
+	}
+	return slices.DeleteFunc(slices.Clone(o.Lines), gone)
 }

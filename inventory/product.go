@@ -12,6 +12,9 @@ type Product struct {
 	HoldSeconds int32
 	// Safety is the units that are never sold.
 	Safety int64
+	// PurchaseLimit is the units that one customer may hold and buy from the start
+	// of the sale on; 0 is no limit.
+	PurchaseLimit int64
 	// Paused and Deleted take the product off sale.
 	Paused, Deleted bool
 }

@@ -42,11 +42,18 @@ func (s *Stock) Evolve(event *Event, line *Line) error {
 		s.Committed += line.Quantity
 	case OrderExpired:
 		s.Reserved -= line.Quantity
-	case OrderCancelled:
+	case OrderCancelled, OrderReduced:
 		if event.From == Confirmed {
 			s.Committed -= line.Quantity
 		} else {
 			s.Reserved -= line.Quantity
+		}
+	case OrderFulfilled:
+		s.Committed -= line.Quantity
+		s.OnHand -= line.Quantity
+	case OrderReturned:
+		if event.Restock {
+			s.OnHand += line.Quantity
 		}
 	case StockAdjusted:
 		s.OnHand += line.Quantity
@@ -55,35 +62,6 @@ func (s *Stock) Evolve(event *Event, line *Line) error {
 	}
 	s.Version++
 	return s.Check()
-}
-
-// DecideTake decides whether stock and rules of a product can serve quantity
-// units at now. It changes nothing.
-func DecideTake(product *Product, stock Stock, quantity int64, now Instant) Refusal {
-	switch {
-	case product.Deleted:
-		return Refusal{Code: CodeNotFound, ProductID: product.ID, Detail: "This product is no longer sold."}
-	case product.Paused:
-		return Refusal{Code: CodePaused, ProductID: product.ID, Detail: "This product is off sale for the moment."}
-	case product.SaleStartsAt != 0 && now < product.SaleStartsAt:
-		return Refusal{Code: CodeSaleNotStarted, ProductID: product.ID, At: product.SaleStartsAt,
-			Detail: "The sale of this product has not started."}
-	case product.SaleEndsAt != 0 && now >= product.SaleEndsAt:
-		return Refusal{Code: CodeSaleEnded, ProductID: product.ID, At: product.SaleEndsAt,
-			Detail: "The sale of this product has ended."}
-	case stock.Available() >= quantity:
-		return Refusal{}
-	}
-	refusal := Refusal{ProductID: product.ID, Requested: quantity, Available: max(stock.Available(), 0)}
-	switch {
-	case refusal.Available > 0:
-		refusal.Code, refusal.Detail = CodeInsufficientStock, "Fewer units are left than were asked for."
-	case stock.Reserved > 0:
-		refusal.Code, refusal.Detail = CodeAllHeld, "All units are held by orders that are not paid yet."
-	default:
-		refusal.Code, refusal.Detail = CodeSoldOut, "No units are left."
-	}
-	return refusal
 }
 
 // DecideAdjust decides whether delta units may be added to (or, negative, taken

@@ -86,15 +86,3 @@ func TestParseCurrency(t *testing.T) {
 		require.ErrorIs(t, err, ErrCurrency, "%q", bad)
 	}
 }
-
-func TestStateWords(t *testing.T) {
-	for _, state := range []State{Reserved, Confirmed, Cancelled, Expired} {
-		parsed, ok := ParseState(state.String())
-		require.True(t, ok)
-		require.Equal(t, state, parsed)
-	}
-	for _, bad := range []string{"", "Reserved", "state_1"} {
-		_, ok := ParseState(bad)
-		require.False(t, ok, "%q", bad)
-	}
-}

@@ -86,6 +86,9 @@ type Journal interface {
 	// Append gives the entry its place in the order of all records and returns its
 	// sequence. It never waits for the disk.
 	Append(entry Entry) (sequence uint64, err error)
+	// Hold calls visit with the sequence of the last record that has its place, durable
+	// or not, while nothing can be appended. visit must not block.
+	Hold(visit func(appended uint64))
 	// DurableSequence returns the sequence of the last record whose entry has been
 	// told. It never goes back.
 	DurableSequence() uint64

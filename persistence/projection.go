@@ -44,6 +44,15 @@ type Run struct {
 	placed, lines int
 }
 
+// LineChange is what a run of records adds to the counts of one stored line of an
+// order. Released is to be taken off its quantity too. A Store has the lines and
+// Fold has not: the Store refuses, with [ErrCorrupt], a line that it does not have
+// and counts that would break returned <= shipped <= quantity.
+type LineChange struct {
+	Order, Product              inventory.ID
+	Released, Shipped, Returned int64
+}
+
 // Changes is what a run of records does to the projection.
 type Changes struct {
 	// Placed are the orders placed in the run, in their order, in the state that
@@ -52,6 +61,8 @@ type Changes struct {
 	// Continued are the orders of [Run.Orders], without lines, in the state that
 	// the run leaves them in.
 	Continued []inventory.Order
+	// Lines are what happened to lines of Continued, each line once.
+	Lines []LineChange
 	// Movements are in the order of the records and their lines.
 	Movements []Movement
 	// Stocks are the stocks of [Run.Products] after the run, in the same order.
@@ -100,8 +111,8 @@ func compareIDs(a, b inventory.ID) int { return bytes.Compare(a[:], b[:]) }
 // placed before the run.
 func (r *Run) note(event *inventory.Event, products map[inventory.ID]struct{}, orders map[inventory.ID]bool) {
 	r.lines += len(event.Lines)
-	for i := range event.Lines {
-		products[event.Lines[i].ProductID] = struct{}{}
+	for _, line := range event.Moves() {
+		products[line.ProductID] = struct{}{}
 	}
 	if event.Kind == inventory.OrderPlaced {
 		r.placed++
@@ -121,9 +132,10 @@ func (r *Run) note(event *inventory.Event, products map[inventory.ID]struct{}, o
 // what is stored, and nothing of the run may be kept.
 func (r *Run) Fold(stocks map[inventory.ID]inventory.Stock, orders map[inventory.ID]inventory.Order) (*Changes, error) {
 	f := folding{
-		stocks: make(map[inventory.ID]*inventory.Stock, len(stocks)),
-		orders: make(map[inventory.ID]*inventory.Order, len(orders)+r.placed),
-		lines:  make([]inventory.Line, 0, r.lines),
+		stocks:  make(map[inventory.ID]*inventory.Stock, len(stocks)),
+		orders:  make(map[inventory.ID]*inventory.Order, len(orders)+r.placed),
+		lines:   make([]inventory.Line, 0, r.lines),
+		changed: make(map[lineKey]int),
 		changes: Changes{
 			Placed:    make([]inventory.Order, 0, r.placed),
 			Continued: make([]inventory.Order, 0, len(orders)),
@@ -137,6 +149,7 @@ func (r *Run) Fold(stocks map[inventory.ID]inventory.Stock, orders map[inventory
 	}
 	for _, id := range r.Orders {
 		if order, ok := orders[id]; ok {
+			order.Lines = nil
 			f.changes.Continued = append(f.changes.Continued, order)
 			f.orders[id] = &f.changes.Continued[len(f.changes.Continued)-1]
 		}
@@ -159,13 +172,21 @@ type folding struct {
 	orders  map[inventory.ID]*inventory.Order
 	lines   []inventory.Line
 	changes Changes
+	// changed is where each line is in changes.Lines.
+	changed map[lineKey]int
 }
+
+type lineKey struct{ order, product inventory.ID }
 
 func (f *folding) apply(record *Record) error {
 	event := &record.Event
 	first := len(f.lines)
 	for i := range event.Lines {
 		line := event.Lines[i]
+		if line.Quantity == 0 {
+			f.lines = append(f.lines, line)
+			continue
+		}
 		stock := f.stocks[line.ProductID]
 		if stock == nil {
 			return fmt.Errorf("product %s is not in the catalogue", line.ProductID)
@@ -205,10 +226,41 @@ func (f *folding) applyToOrder(record *Record, lines []inventory.Line) error {
 	if err := order.Evolve(event, record.Sequence); err != nil {
 		return err
 	}
-	if event.Kind == inventory.OrderPlaced {
+	switch {
+	case event.Kind == inventory.OrderPlaced:
 		order.Lines = lines
+	case order.Lines == nil:
+		f.changeLines(event)
 	}
 	return nil
+}
+
+// changeLines notes what an event does to the lines of a stored order.
+func (f *folding) changeLines(event *inventory.Event) {
+	for _, line := range event.Moves() {
+		var change LineChange
+		switch event.Kind {
+		case inventory.OrderReduced:
+			change.Released = line.Quantity
+		case inventory.OrderFulfilled:
+			change.Shipped = line.Quantity
+		case inventory.OrderReturned:
+			change.Returned = line.Quantity
+		default:
+			return
+		}
+		place := lineKey{event.Order, line.ProductID}
+		i, known := f.changed[place]
+		if !known {
+			i = len(f.changes.Lines)
+			f.changed[place] = i
+			f.changes.Lines = append(f.changes.Lines, LineChange{Order: event.Order, Product: line.ProductID})
+		}
+		sum := &f.changes.Lines[i]
+		sum.Released += change.Released
+		sum.Shipped += change.Shipped
+		sum.Returned += change.Returned
+	}
 }
 
 // noteKey keeps the key that the event used, if it had one.
@@ -217,12 +269,8 @@ func (f *folding) noteKey(event *inventory.Event) {
 		return
 	}
 	key := IdempotencyKey{Key: event.Key, Body: event.Body, Kind: event.Kind, Subject: event.Order, At: event.At}
-	switch event.Kind {
-	case inventory.OrderPlaced:
-	case inventory.StockAdjusted:
+	if event.Kind == inventory.StockAdjusted {
 		key.Subject = event.Lines[0].ProductID
-	default:
-		return
 	}
 	f.changes.Keys = append(f.changes.Keys, key)
 }

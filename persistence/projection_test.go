@@ -91,6 +91,17 @@ func TestFoldRefuses(t *testing.T) {
 		{"an order that has ended", []inventory.Event{follow(inventory.OrderConfirmed)},
 			map[inventory.ID]inventory.Stock{foldProducts[0]: {OnHand: 1, Reserved: 1}}, final},
 		{"a kind that is not known", []inventory.Event{{Kind: 77, Lines: []inventory.Line{line}}}, stock, nil},
+		{"lines of a kind that moves nothing", []inventory.Event{placed(2, 1, line), follow(inventory.OrderExtended)}, stock, nil},
+		{"units that the order has not", []inventory.Event{placed(2, 1, line), {Kind: inventory.OrderReduced, Order: inventory.ID{2},
+			From: inventory.Reserved, Lines: []inventory.Line{{ProductID: foldProducts[1], Quantity: 1}}}},
+			map[inventory.ID]inventory.Stock{foldProducts[0]: {OnHand: 1}, foldProducts[1]: {OnHand: 1, Reserved: 1}}, nil},
+		{"a second extension of a stored order", []inventory.Event{{Kind: inventory.OrderExtended, Order: inventory.ID{2}}}, nil,
+			map[inventory.ID]inventory.Order{{2}: {ID: inventory.ID{2}, State: inventory.Reserved, Extended: true}}},
+		{"a second refund of a stored order", []inventory.Event{{Kind: inventory.OrderRefundDue, Order: inventory.ID{2}, Amount: 1}}, nil,
+			map[inventory.ID]inventory.Order{{2}: {ID: inventory.ID{2}, State: inventory.Expired, RefundDue: 1}}},
+		{"a state that shipping does not lead to", []inventory.Event{{Kind: inventory.OrderFulfilled, Order: inventory.ID{2},
+			To: inventory.Returned, Lines: []inventory.Line{line}}}, map[inventory.ID]inventory.Stock{foldProducts[0]: {OnHand: 1, Committed: 1}},
+			map[inventory.ID]inventory.Order{{2}: {ID: inventory.ID{2}, State: inventory.Confirmed}}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

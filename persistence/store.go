@@ -74,7 +74,7 @@ type Record struct {
 // IdempotencyKey says what a key was used for.
 type IdempotencyKey struct {
 	Key, Body inventory.Fingerprint
-	// Kind is OrderPlaced or StockAdjusted; Subject is the order or the product.
+	// Kind is one with keys; Subject is the order, or the product of a StockAdjusted.
 	Kind    inventory.Kind
 	Subject inventory.ID
 	// At is when the record was decided.
@@ -139,9 +139,18 @@ type Store interface {
 	EachProduct(ctx context.Context, visit func(CatalogueProduct, inventory.Stock) error) error
 	// EachReservedOrder calls visit for every order in state Reserved.
 	EachReservedOrder(ctx context.Context, visit func(inventory.Order) error) error
-	// EachKey calls visit for every idempotency key that was used, or whose order
-	// became final, at or after since, and for those whose order is not final.
+	// EachKey calls visit for every idempotency key that was used, or whose order was
+	// last changed, at or after since, and for those whose order is not settled.
 	EachKey(ctx context.Context, since inventory.Instant, visit func(IdempotencyKey) error) error
+	// PurgeKeys deletes keys that [EachKey] with the same since does not visit, at
+	// most limit of them, and returns how many. A call goes on where the one before
+	// it stopped and may look at a part of the keys only, so fewer than limit does
+	// not mean that none is left: it is called again and again, for ever.
+	PurgeKeys(ctx context.Context, since inventory.Instant, limit int) (int, error)
+	// EachPurchase calls visit for every product with a limit per customer and every
+	// customer, with the units that count towards it: those of orders that were
+	// placed at or after the start of the sale and are neither cancelled nor expired.
+	EachPurchase(ctx context.Context, visit func(product, customer inventory.ID, units int64) error) error
 
 	// OrderByID, Orders and KeyByFingerprint read the projection.
 	OrderByID(ctx context.Context, id inventory.ID) (inventory.Order, error)
@@ -150,6 +159,10 @@ type Store interface {
 
 	// CreateProduct inserts a product with Version 1; ErrExists when the SKU is taken.
 	CreateProduct(ctx context.Context, product CatalogueProduct) error
+	// UpdateProduct replaces all of the product's row but CreatedAt and OpeningStock,
+	// if its version is product.Version - 1: else ErrVersion; ErrNotFound when there
+	// is none, ErrExists when the SKU is taken.
+	UpdateProduct(ctx context.Context, product CatalogueProduct) error
 	// ProductByID returns a product that is not deleted, or ErrNotFound.
 	ProductByID(ctx context.Context, id inventory.ID) (CatalogueProduct, error)
 	// Products lists products that are not deleted.

@@ -8,8 +8,8 @@ import (
 // What the journal accepts. A segment holds its header and the largest order.
 const (
 	journalSectorBytes     = 4096
-	journalPendingBytesMin = 204_800
-	journalSegmentBytesMin = journalSectorBytes + journalPendingBytesMin
+	journalPendingBytesMin = 212_480
+	journalSegmentBytesMin = 217_088 // header and the largest record, in whole sectors
 	journalSegmentBytesMax = 1 << 30
 )
 

@@ -20,12 +20,12 @@ func TestInvalidOptionsAreRefused(t *testing.T) {
 		{"listen", "::1:80", "such as 127.0.0.1:8080"},
 		{"admin-listen", "9090", "such as 127.0.0.1:9090"},
 		{"journal-segment-bytes", "1000000", "is 1000000 and must be a multiple of 4096"},
-		{"journal-segment-bytes", "4096", "between 208896 and 1073741824"},
+		{"journal-segment-bytes", "4096", "between 217088 and 1073741824"},
 		{"journal-segment-bytes", "-4096", "is -4096 and must be"},
 		{"journal-segment-bytes", "0", "is 0 and must be"},
-		{"journal-segment-bytes", "2147483648", "between 208896 and 1073741824"},
+		{"journal-segment-bytes", "2147483648", "between 217088 and 1073741824"},
 		{"journal-segment-bytes", "64M", `got "64M"`},
-		{"journal-pending-bytes", "204799", "must be at least 204800"},
+		{"journal-pending-bytes", "204799", "must be at least 212480"},
 		{"journal-retain-bytes", "-1", "must be at least 0"},
 		{"backlog-records-max", "0", "must be at least 1"},
 		{"backlog-records-max", "-1", `got "-1"`},
@@ -67,7 +67,7 @@ func expectRefusal(t *testing.T, option, says string, o outcome) {
 func TestTheEdgesOfTheBoundsAreAccepted(t *testing.T) {
 	for _, argument := range []string{
 		"--listen=:8080", "--listen=[::1]:0", "--listen=localhost:http", "--admin-listen=0.0.0.0:65535",
-		"--journal-segment-bytes=208896", "--journal-segment-bytes=1073741824", "--journal-pending-bytes=204800",
+		"--journal-segment-bytes=217088", "--journal-segment-bytes=1073741824", "--journal-pending-bytes=212480",
 		"--connections-max=1", "--in-flight-max=1", "--backlog-records-max=1", "--request-timeout=1ns", "--shutdown-delay=0s",
 	} {
 		succeed(t, "config", "print", argument)

@@ -28,7 +28,7 @@ const (
 type program struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	clock          clock.Clock
+	clock          clock.Guarded
 	// log and options are set once the command line is parsed.
 	log     *slog.Logger
 	options *globalOptions

@@ -6,6 +6,7 @@
 package clock
 
 import (
+	"sync/atomic"
 	"time"
 
 	"holdfast/inventory"
@@ -20,6 +21,16 @@ type Clock interface {
 	AfterFunc(duration time.Duration, run func()) Timer
 }
 
+// Guarded is a Clock that deadlines can rest on: it can be told what time it was
+// before, and compares itself with the machine's.
+type Guarded interface {
+	Clock
+	// NotBefore moves the clock on to a moment that it has not reached yet.
+	NotBefore(moment inventory.Instant)
+	// Drift returns how far the machine's wall clock is ahead of this one.
+	Drift() time.Duration
+}
+
 // Timer is a pending call of [Clock].AfterFunc.
 type Timer interface {
 	// Stop prevents the call; false means that it has begun already.
@@ -30,14 +41,30 @@ type Timer interface {
 
 // System is the machine's clock: the wall time at the start of the process plus
 // the monotonic time since then. Setting the machine's clock does not move it.
-type System struct{ start time.Time }
+type System struct {
+	start time.Time
+	// ahead is what NotBefore has added, in nanoseconds.
+	ahead atomic.Int64
+}
 
 // NewSystem returns a clock that starts at the machine's wall time.
 func NewSystem() *System { return &System{start: time.Now()} }
 
 // Now returns the wall time at the start plus what has passed since.
 func (s *System) Now() inventory.Instant {
-	return inventory.Instant(s.start.UnixNano() + int64(time.Since(s.start)))
+	return inventory.Instant(s.start.UnixNano() + int64(time.Since(s.start)) + s.ahead.Load())
+}
+
+// NotBefore moves the clock on.
+func (s *System) NotBefore(moment inventory.Instant) {
+	if missing := int64(moment - s.Now()); missing > 0 {
+		s.ahead.Add(missing)
+	}
+}
+
+// Drift compares with the machine's wall clock.
+func (s *System) Drift() time.Duration {
+	return time.Duration(time.Now().UnixNano() - int64(s.Now()))
 }
 
 // AfterFunc is time.AfterFunc.

@@ -12,6 +12,7 @@ import (
 type Manual struct {
 	mutex  sync.Mutex
 	now    inventory.Instant
+	drift  time.Duration
 	timers []*manualTimer
 }
 
@@ -23,6 +24,27 @@ func (m *Manual) Now() inventory.Instant {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	return m.now
+}
+
+// NotBefore moves the clock on, without running timers.
+func (m *Manual) NotBefore(moment inventory.Instant) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.now = max(m.now, moment)
+}
+
+// SetDrift makes the machine's clock seem to be ahead by drift.
+func (m *Manual) SetDrift(drift time.Duration) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.drift = drift
+}
+
+// Drift returns what SetDrift said.
+func (m *Manual) Drift() time.Duration {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	return m.drift
 }
 
 // Advance moves the clock and runs what is due, in order of its deadline, on the

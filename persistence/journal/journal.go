@@ -157,6 +157,13 @@ func (j *Journal) Append(entry persistence.Entry) (uint64, error) {
 	return sequence, nil
 }
 
+// Hold implements [persistence.Journal].
+func (j *Journal) Hold(visit func(appended uint64)) {
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	visit(j.appended)
+}
+
 // admit refuses unless the largest record has a place: in the current segment, or
 // in the prepared one, together with all that is pending. A prepared segment takes
 // every batch within PendingBytesMax.

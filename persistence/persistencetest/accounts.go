@@ -127,6 +127,7 @@ func testVisitorsStop(t *testing.T, opener Opener) {
 	require.ErrorIs(t, store.EachProduct(ctx, func(persistence.CatalogueProduct, inventory.Stock) error { return visit() }), stop)
 	require.ErrorIs(t, store.EachReservedOrder(ctx, func(inventory.Order) error { return visit() }), stop)
 	require.ErrorIs(t, store.EachKey(ctx, 0, func(persistence.IdempotencyKey) error { return visit() }), stop)
-	require.Equal(t, 3, visited)
+	require.ErrorIs(t, store.EachPurchase(ctx, func(_, _ inventory.ID, _ int64) error { return visit() }), stop)
+	require.Equal(t, 4, visited)
 	RequireHistory(t, store, history)
 }

@@ -3,6 +3,7 @@ package persistencetest
 import (
 	"fmt"
 	"math"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -25,6 +26,7 @@ func testProducts(t *testing.T, opener Opener) {
 	plain, full, deleted := newProduct(1), newProduct(2), newProduct(3)
 	full.SaleStartsAt, full.SaleEndsAt, full.HoldSeconds = epoch, math.MaxInt64, inventory.HoldSecondsMax
 	full.Safety, full.Paused, full.OpeningStock = inventory.StockQuantityMax, true, inventory.StockQuantityMax
+	full.PurchaseLimit = math.MaxInt64
 	full.Price.Minor = inventory.PriceMinorMax
 	deleted.Deleted = true
 	created := plain
@@ -51,6 +53,98 @@ func testProducts(t *testing.T, opener Opener) {
 	products, err := store.Products(ctx, persistence.ProductFilter{Limit: 10})
 	require.NoError(t, err)
 	require.Equal(t, []persistence.CatalogueProduct{plain, full}, products)
+}
+
+// testUpdateProduct changes all that can change of a product, and then refuses.
+func testUpdateProduct(t *testing.T, opener Opener) {
+	store, ctx := open(t, opener), t.Context()
+	product, other := newProduct(1), newProduct(2)
+	product.OpeningStock = 7
+	require.NoError(t, store.CreateProduct(ctx, product))
+	require.NoError(t, store.CreateProduct(ctx, other))
+	require.NoError(t, store.Project(ctx, persistence.Position{}, positionAt(1), []persistence.Record{receipt(1, product.ID, 10)}))
+
+	changed := persistence.CatalogueProduct{
+		Product: inventory.Product{ID: product.ID, SKU: "new", Price: inventory.Money{Minor: 1, Currency: inventory.Currency{'U', 'S', 'D'}},
+			SaleStartsAt: epoch, SaleEndsAt: epoch + 1, HoldSeconds: 3, Safety: 4, PurchaseLimit: 5, Paused: true},
+		Name: "n", Description: "d", Category: "c", OpeningStock: 99, Version: 2, CreatedAt: epoch + 9, UpdatedAt: epoch + 2}
+	require.NoError(t, store.UpdateProduct(ctx, changed))
+	changed.OpeningStock, changed.CreatedAt = product.OpeningStock, product.CreatedAt
+	requireProduct(t, store, changed)
+	requireProduct(t, store, other)
+	require.NoError(t, store.EachProduct(ctx, func(found persistence.CatalogueProduct, stock inventory.Stock) error {
+		if found.ID == product.ID {
+			require.Equal(t, changed, found)
+			require.Equal(t, inventory.Stock{OnHand: 10, Safety: 4, Version: 1}, stock)
+		}
+		return nil
+	}))
+
+	for _, version := range []int64{-1, 0, 1, 2, 4} {
+		stale := changed
+		stale.Version, stale.Name = version, "stale"
+		require.ErrorIs(t, store.UpdateProduct(ctx, stale), persistence.ErrVersion, "version %d after 2", version)
+		stale.SKU = other.SKU
+		require.ErrorIs(t, store.UpdateProduct(ctx, stale), persistence.ErrVersion, "a stale version says so, whatever else is wrong")
+	}
+	taken, missing := changed, newProduct(3)
+	taken.Version, taken.SKU, missing.Version = 3, other.SKU, 2
+	require.ErrorIs(t, store.UpdateProduct(ctx, taken), persistence.ErrExists)
+	require.ErrorIs(t, store.UpdateProduct(ctx, missing), persistence.ErrNotFound)
+	requireProduct(t, store, changed)
+	_, err := store.ProductByID(ctx, missing.ID)
+	require.ErrorIs(t, err, persistence.ErrNotFound)
+
+	changed.Version, changed.Deleted = 3, true
+	require.NoError(t, store.UpdateProduct(ctx, changed))
+	_, err = store.ProductByID(ctx, changed.ID)
+	require.ErrorIs(t, err, persistence.ErrNotFound)
+	changed.Version, changed.Deleted, changed.SKU = 4, false, product.SKU
+	require.NoError(t, store.UpdateProduct(ctx, changed))
+	requireProduct(t, store, changed)
+}
+
+func requireProduct(t *testing.T, store persistence.Store, want persistence.CatalogueProduct) {
+	t.Helper()
+	found, err := store.ProductByID(t.Context(), want.ID)
+	require.NoError(t, err)
+	require.Equal(t, want, found)
+}
+
+// receipt is a record that brings units of a product.
+func receipt(sequence uint64, product inventory.ID, units int64) persistence.Record {
+	return persistence.Record{Sequence: sequence, Event: inventory.Event{Kind: inventory.StockAdjusted, At: epoch,
+		Lines: []inventory.Line{{ProductID: product, Quantity: units}}}}
+}
+
+// testUpdateProductRace lets several editors make the same next version: of each
+// version, exactly one is made, and it is that of the one who was told so.
+func testUpdateProductRace(t *testing.T, opener Opener) {
+	store, ctx := open(t, opener), t.Context()
+	product := newProduct(1)
+	require.NoError(t, store.CreateProduct(ctx, product))
+	const editors, versions = 4, 20
+	for version := int64(2); version <= versions; version++ {
+		failures := make([]error, editors)
+		var group sync.WaitGroup
+		for i := range failures {
+			edited := product
+			edited.Version, edited.Name = version, fmt.Sprintf("editor %d", i)
+			group.Go(func() { failures[i] = store.UpdateProduct(ctx, edited) })
+		}
+		group.Wait()
+		made := 0
+		for i, err := range failures {
+			if err == nil {
+				made++
+				product.Version, product.Name = version, fmt.Sprintf("editor %d", i)
+				continue
+			}
+			require.ErrorIs(t, err, persistence.ErrVersion)
+		}
+		require.Equal(t, 1, made)
+		requireProduct(t, store, product)
+	}
 }
 
 // testProductsPaging reads every page size and category to the end.
@@ -107,9 +201,7 @@ func testEachProduct(t *testing.T, opener Opener) {
 	for _, product := range []persistence.CatalogueProduct{moved, unmoved, deleted} {
 		require.NoError(t, store.CreateProduct(ctx, product))
 	}
-	receipt := persistence.Record{Sequence: 1, Event: inventory.Event{Kind: inventory.StockAdjusted, At: epoch,
-		Lines: []inventory.Line{{ProductID: moved.ID, Quantity: 10}}}}
-	require.NoError(t, store.Project(ctx, persistence.Position{}, positionAt(1), []persistence.Record{receipt}))
+	require.NoError(t, store.Project(ctx, persistence.Position{}, positionAt(1), []persistence.Record{receipt(1, moved.ID, 10)}))
 
 	visited := make(map[inventory.ID]inventory.Stock)
 	require.NoError(t, store.EachProduct(ctx, func(product persistence.CatalogueProduct, stock inventory.Stock) error {

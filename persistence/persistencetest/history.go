@@ -22,6 +22,13 @@ type History struct {
 	at        inventory.Instant
 	customers []inventory.ID
 	keys      []inventory.Fingerprint
+	purges    []purge
+}
+
+// purge is that keys were purged when the projection stood at record at.
+type purge struct {
+	at    uint64
+	since inventory.Instant
 }
 
 // NewHistory makes products and a history that has no records yet.
@@ -30,6 +37,7 @@ func NewHistory(seed uint64, products int) *History {
 	for n := range products {
 		product := newProduct(n + 1)
 		product.Safety = int64(n % 3)
+		product.PurchaseLimit = int64(n%2) * 10
 		product.Deleted = n == 1
 		h.Products = append(h.Products, product)
 	}
@@ -83,19 +91,29 @@ func (h *History) Grow(n int) {
 
 // event proposes what happens next; ok is false when it is not possible now.
 func (h *History) event() (event inventory.Event, ok bool) {
-	switch h.random.IntN(10) {
-	case 0, 1:
+	switch choice := h.random.IntN(24); choice {
+	case 0, 1, 2:
 		return h.adjust()
-	case 2, 3, 4, 5:
+	case 3, 4, 5, 6, 7, 8, 9:
 		return h.place()
-	case 6:
-		return h.follow(inventory.OrderConfirmed, inventory.Reserved)
-	case 7:
-		return h.follow(inventory.OrderExpired, inventory.Reserved)
-	case 8:
-		return h.follow(inventory.OrderCancelled, inventory.Reserved)
+	case 10:
+		return h.end(inventory.OrderExpired, inventory.Reserved)
+	case 11:
+		return h.end(inventory.OrderCancelled, inventory.Reserved)
+	case 12:
+		return h.end(inventory.OrderCancelled, inventory.Confirmed)
+	case 13, 14, 15:
+		return h.end(inventory.OrderConfirmed, inventory.Reserved)
+	case 16:
+		return h.reduce()
+	case 17:
+		return h.extend()
+	case 18:
+		return h.refund()
+	case 19, 20, 21:
+		return h.fulfil()
 	default:
-		return h.follow(inventory.OrderCancelled, inventory.Confirmed)
+		return h.bringBack()
 	}
 }
 
@@ -116,36 +134,27 @@ func (h *History) place() (inventory.Event, bool) {
 	key, body := h.key()
 	event := inventory.Event{Kind: inventory.OrderPlaced, At: h.at, By: customer, Customer: customer, Order: h.id(),
 		ExpiresAt: h.at.Add(600 * inventory.Second), Currency: inventory.Currency{'E', 'U', 'R'}, Key: key, Body: body}
+	partial, units := h.random.IntN(3) == 0, int64(0)
 	for i := range h.Products {
 		product := &h.Products[i]
-		stock := h.model.stocks[product.ID]
-		free := stock.OnHand - stock.Reserved - stock.Committed
-		if free == 0 || h.random.IntN(len(h.Products)) >= 2 {
+		if h.random.IntN(len(h.Products)) >= 2 {
 			continue
 		}
-		event.Lines = append(event.Lines, inventory.Line{ProductID: product.ID, Quantity: 1 + h.random.Int64N(min(free, 3)),
-			Price: product.Price.Minor, SKU: product.SKU})
-	}
-	return event, len(event.Lines) > 0
-}
-
-// follow continues an order that is in state from.
-func (h *History) follow(kind inventory.Kind, from inventory.State) (inventory.Event, bool) {
-	var candidates []*inventory.Order
-	for _, order := range h.model.placed {
-		if order.State == from {
-			candidates = append(candidates, order)
+		stock := h.model.stocks[product.ID]
+		line := inventory.Line{ProductID: product.ID, Price: product.Price.Minor, SKU: product.SKU}
+		if free := stock.OnHand - stock.Reserved - stock.Committed; free > 0 {
+			line.Quantity = 1 + h.random.Int64N(min(free, 3))
+		}
+		if partial && (line.Quantity == 0 || h.random.IntN(2) == 0) {
+			line.Dropped, line.DroppedFor = 1+h.random.Int32N(5), inventory.DropReason(1+h.random.IntN(8))
+			line.Quantity *= h.random.Int64N(2)
+		}
+		if line.Quantity > 0 || line.Dropped > 0 {
+			event.Lines = append(event.Lines, line)
+			units += line.Quantity
 		}
 	}
-	if len(candidates) == 0 {
-		return inventory.Event{}, false
-	}
-	// Half of the time the newest, so that orders end in the run they began in.
-	order := candidates[len(candidates)-1]
-	if h.random.IntN(2) == 0 {
-		order = candidates[h.random.IntN(len(candidates))]
-	}
-	return order.FollowUp(kind, h.at, order.Customer), true
+	return event, units > 0
 }
 
 // key returns a new key most of the time, else none, else one that was used.
@@ -176,10 +185,16 @@ func (h *History) id() inventory.ID {
 // Model returns the naive fold of the first n records.
 func (h *History) Model(n uint64) *Model {
 	model := NewModel(h.Products)
-	for i := range h.Records[:n] {
+	purges := h.purges
+	for i := uint64(0); ; i++ {
+		for ; len(purges) > 0 && purges[0].at == i; purges = purges[1:] {
+			model.purge(purges[0].since)
+		}
+		if i == n {
+			return model
+		}
 		model.Apply(&h.Records[i])
 	}
-	return model
 }
 
 // newestFirst returns the orders of a model as lists have them.

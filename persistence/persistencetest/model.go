@@ -5,8 +5,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/stretchr/testify/require"
-
 	"holdfast/inventory"
 	"holdfast/persistence"
 )
@@ -46,30 +44,18 @@ func NewModel(products []persistence.CatalogueProduct) *Model {
 // Apply folds one record, which must be legal.
 func (m *Model) Apply(record *persistence.Record) {
 	event := &record.Event
-	if event.Kind == inventory.StockAdjusted {
+	switch event.Kind {
+	case inventory.StockAdjusted:
 		line := event.Lines[0]
 		m.move(record, line.ProductID, line.Quantity, 0, 0)
 		m.use(event, line.ProductID)
-		return
-	}
-	if event.Kind == inventory.OrderPlaced {
+	case inventory.OrderPlaced:
 		m.place(record)
-		return
+		m.use(event, event.Order)
+	default:
+		m.change(record)
+		m.use(event, event.Order)
 	}
-	order := m.orders[event.Order]
-	for _, line := range order.Lines {
-		switch {
-		case event.Kind == inventory.OrderConfirmed:
-			m.move(record, line.ProductID, 0, -line.Quantity, line.Quantity)
-		case order.State == inventory.Reserved:
-			m.move(record, line.ProductID, 0, -line.Quantity, 0)
-		default:
-			m.move(record, line.ProductID, 0, 0, -line.Quantity)
-		}
-	}
-	order.State = map[inventory.Kind]inventory.State{inventory.OrderConfirmed: inventory.Confirmed,
-		inventory.OrderCancelled: inventory.Cancelled, inventory.OrderExpired: inventory.Expired}[event.Kind]
-	order.UpdatedAt, order.Sequence = event.At, record.Sequence
 }
 
 func (m *Model) place(record *persistence.Record) {
@@ -78,12 +64,85 @@ func (m *Model) place(record *persistence.Record) {
 		PlacedAt: event.At, ExpiresAt: event.ExpiresAt, UpdatedAt: event.At, Key: event.Key, Body: event.Body,
 		Sequence: record.Sequence}
 	for _, line := range event.Lines {
-		line.StockVersion = m.move(record, line.ProductID, 0, line.Quantity, 0)
+		if line.Quantity > 0 {
+			line.StockVersion = m.move(record, line.ProductID, 0, line.Quantity, 0)
+		}
 		order.Lines = append(order.Lines, line)
 	}
 	m.placed = append(m.placed, order)
 	m.orders[order.ID] = order
-	m.use(event, order.ID)
+}
+
+// change folds what happens to an order.
+func (m *Model) change(record *persistence.Record) {
+	event := &record.Event
+	order := m.orders[event.Order]
+	for _, moved := range event.Lines {
+		for i := range order.Lines {
+			if order.Lines[i].ProductID == moved.ProductID {
+				m.moveLine(record, order, &order.Lines[i], moved.Quantity)
+			}
+		}
+	}
+	switch event.Kind {
+	case inventory.OrderExtended:
+		order.ExpiresAt, order.Extended = event.ExpiresAt, true
+	case inventory.OrderRefundDue:
+		order.RefundDue = event.Amount
+	}
+	order.State = stateAfter(event.Kind, order)
+	order.UpdatedAt, order.Sequence = event.At, record.Sequence
+}
+
+// moveLine moves units of a line, in the state that the order had before.
+func (m *Model) moveLine(record *persistence.Record, order *inventory.Order, line *inventory.Line, units int64) {
+	switch kind := record.Event.Kind; {
+	case kind == inventory.OrderConfirmed:
+		m.move(record, line.ProductID, 0, -units, units)
+	case kind == inventory.OrderFulfilled:
+		m.move(record, line.ProductID, -units, 0, -units)
+		line.Shipped += int32(units)
+	case kind == inventory.OrderReturned && record.Event.Restock:
+		m.move(record, line.ProductID, units, 0, 0)
+		line.Returned += int32(units)
+	case kind == inventory.OrderReturned:
+		m.move(record, line.ProductID, 0, 0, 0)
+		line.Returned += int32(units)
+	case order.State == inventory.Reserved:
+		m.move(record, line.ProductID, 0, -units, 0)
+	default:
+		m.move(record, line.ProductID, 0, 0, -units)
+	}
+	if record.Event.Kind == inventory.OrderReduced {
+		line.Quantity -= units
+		line.Released += int32(units)
+	}
+}
+
+// stateAfter returns the state of an order whose lines have been moved.
+func stateAfter(kind inventory.Kind, order *inventory.Order) inventory.State {
+	shipped, returned := true, true
+	for _, line := range order.Lines {
+		shipped = shipped && int64(line.Shipped) == line.Quantity
+		returned = returned && line.Returned == line.Shipped
+	}
+	switch {
+	case kind == inventory.OrderConfirmed:
+		return inventory.Confirmed
+	case kind == inventory.OrderCancelled:
+		return inventory.Cancelled
+	case kind == inventory.OrderExpired:
+		return inventory.Expired
+	case kind == inventory.OrderFulfilled && shipped:
+		return inventory.Fulfilled
+	case kind == inventory.OrderFulfilled:
+		return inventory.PartiallyFulfilled
+	case kind == inventory.OrderReturned && returned:
+		return inventory.Returned
+	case kind == inventory.OrderReturned:
+		return inventory.PartiallyReturned
+	}
+	return order.State
 }
 
 // move changes the stock of a product and returns its new version.
@@ -109,114 +168,43 @@ func (m *Model) use(event *inventory.Event, subject inventory.ID) {
 	}
 }
 
-// RequireHistory fails the test unless all that a Store has is what the history
-// has at the Store's position. It returns the position's sequence.
-func RequireHistory(t require.TestingT, store persistence.Store, history *History) uint64 {
-	position, err := store.Position(background)
-	require.NoError(t, err)
-	require.LessOrEqual(t, position.Sequence, uint64(len(history.Records)))
-	require.Equal(t, positionAt(position.Sequence), position)
-	requireModel(t, store, history.Model(position.Sequence))
-	return position.Sequence
+// retains reports whether a key counts at since: it was used then or later, or its
+// order was changed then or later, or has units that are held or wait to be shipped.
+func (m *Model) retains(key persistence.IdempotencyKey, since inventory.Instant) bool {
+	if key.At >= since || key.Kind == inventory.StockAdjusted {
+		return key.At >= since
+	}
+	order := m.orders[key.Subject]
+	switch order.State {
+	case inventory.Reserved, inventory.Confirmed, inventory.PartiallyFulfilled:
+		return true
+	}
+	return order.UpdatedAt >= since
 }
 
-// requireModel compares every row that a Store can be asked for.
-func requireModel(t require.TestingT, store persistence.Store, m *Model) {
-	requireStocks(t, store, m)
-	requireOrders(t, store, m)
-	keys := make(map[inventory.Fingerprint]persistence.IdempotencyKey)
-	require.NoError(t, store.EachKey(background, 0, func(key persistence.IdempotencyKey) error {
-		require.NotContains(t, keys, key.Key, "a key is visited twice")
-		keys[key.Key] = key
-		return nil
-	}))
-	require.Equal(t, m.keys, keys)
+// purge deletes the keys that do not count any more.
+func (m *Model) purge(since inventory.Instant) {
+	for fingerprint, key := range m.keys {
+		if !m.retains(key, since) {
+			delete(m.keys, fingerprint)
+		}
+	}
 }
 
-// requireStocks compares products, stock and ledger. The stock must also be what
-// the orders hold (N3, N4), and the movements must join without a gap.
-func requireStocks(t require.TestingT, store persistence.Store, m *Model) {
-	reserved, committed := make(map[inventory.ID]int64), make(map[inventory.ID]int64)
+// purchase is what a customer has of a product.
+type purchase struct{ product, customer inventory.ID }
+
+// purchases returns the units that count towards the limits of products.
+func (m *Model) purchases() map[purchase]int64 {
+	units := make(map[purchase]int64)
 	for _, order := range m.placed {
 		for _, line := range order.Lines {
-			switch order.State {
-			case inventory.Reserved:
-				reserved[line.ProductID] += line.Quantity
-			case inventory.Confirmed:
-				committed[line.ProductID] += line.Quantity
+			product := m.products[line.ProductID]
+			if product.PurchaseLimit > 0 && line.Quantity > 0 && order.PlacedAt >= product.SaleStartsAt &&
+				order.State != inventory.Cancelled && order.State != inventory.Expired {
+				units[purchase{line.ProductID, order.Customer}] += line.Quantity
 			}
 		}
 	}
-	visited := 0
-	require.NoError(t, store.EachProduct(background, func(product persistence.CatalogueProduct, stock inventory.Stock) error {
-		visited++
-		require.Equal(t, m.products[product.ID], product)
-		want := m.stocks[product.ID]
-		want.Safety = product.Safety
-		require.Equal(t, want, stock)
-		require.Equal(t, reserved[product.ID], stock.Reserved)
-		require.Equal(t, committed[product.ID], stock.Committed)
-		return nil
-	}))
-	require.Equal(t, len(m.products), visited)
-	for id := range m.products {
-		found := movementsOf(t, store, id, 7)
-		require.Equal(t, len(m.movements[id]), len(found))
-		before := inventory.Stock{}
-		for i := range found {
-			movement := found[len(found)-1-i]
-			require.Equal(t, m.movements[id][i], movement)
-			require.Equal(t, before, movement.Before)
-			before = movement.After
-		}
-	}
-}
-
-// movementsOf reads the whole ledger of a product in pages, newest first.
-func movementsOf(t require.TestingT, store persistence.Store, product inventory.ID, limit int) (all []persistence.Movement) {
-	filter := persistence.MovementFilter{Product: product, Limit: limit}
-	for {
-		page, err := ledger(t, store).Movements(background, filter)
-		require.NoError(t, err)
-		all = append(all, page...)
-		if len(page) < limit {
-			return all
-		}
-		filter.Before = page[len(page)-1].After.Version
-	}
-}
-
-func requireOrders(t require.TestingT, store persistence.Store, m *Model) {
-	want := m.newestFirst()
-	found := pagesOfOrders(t, store, persistence.OrderFilter{Limit: 50})
-	require.Equal(t, len(want), len(found))
-	for i := range want {
-		require.Equal(t, want[i], found[i])
-	}
-	reserved := make(map[inventory.ID]inventory.Order)
-	require.NoError(t, store.EachReservedOrder(background, func(order inventory.Order) error {
-		reserved[order.ID] = order
-		return nil
-	}))
-	for _, order := range want {
-		if order.State == inventory.Reserved {
-			require.Equal(t, order, reserved[order.ID])
-			delete(reserved, order.ID)
-		}
-	}
-	require.Empty(t, reserved)
-}
-
-// pagesOfOrders reads a list to its end.
-func pagesOfOrders(t require.TestingT, store persistence.Store, filter persistence.OrderFilter) (all []inventory.Order) {
-	for {
-		page, err := store.Orders(background, filter)
-		require.NoError(t, err)
-		require.LessOrEqual(t, len(page), filter.Limit)
-		all = append(all, page...)
-		if len(page) < filter.Limit {
-			return all
-		}
-		filter.Before = page[len(page)-1].ID
-	}
+	return units
 }

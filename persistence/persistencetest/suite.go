@@ -25,16 +25,22 @@ func Run(t *testing.T, newPlace func(t *testing.T) Opener) {
 		{"APIKeys", testAPIKeys},
 		{"Products", testProducts},
 		{"ProductsPaging", testProductsPaging},
+		{"UpdateProduct", testUpdateProduct},
+		{"UpdateProductRace", testUpdateProductRace},
 		{"EachProduct", testEachProduct},
 		{"Empty", testEmpty},
 		{"ContextEnded", testContextEnded},
 		{"VisitorsStop", testVisitorsStop},
 		{"OrdersPaging", testOrdersPaging},
 		{"Keys", testKeys},
+		{"KeysOfUnsettledOrders", testKeysOfUnsettledOrders},
+		{"PurgeKeys", testPurgeKeys},
+		{"Purchases", testPurchases},
 		{"Ledger", testLedger},
 		{"ProjectionFollowsHistory", testProjectionFollowsHistory},
 		{"ProjectionOfOneRun", testProjectionOfOneRun},
 		{"ProjectionRefusesWhatCannotFollow", testProjectionRefuses},
+		{"ProjectionRefusesUnitsThatAreNotThere", testProjectionRefusesUnits},
 		{"ProjectionPositionMoved", testPositionMoved},
 		{"ProjectionRace", testProjectionRace},
 		{"ProjectionInterrupted", testProjectionInterrupted},
@@ -126,7 +132,12 @@ func calls(t *testing.T, store persistence.Store) map[string]func(context.Contex
 			return err
 		},
 		"CreateProduct": func(ctx context.Context) error { return store.CreateProduct(ctx, newProduct(1)) },
-		"ProductByID":   func(ctx context.Context) error { _, err := store.ProductByID(ctx, inventory.ID{1}); return err },
+		"UpdateProduct": func(ctx context.Context) error { return store.UpdateProduct(ctx, newProduct(1)) },
+		"PurgeKeys":     func(ctx context.Context) error { _, err := store.PurgeKeys(ctx, 1, 1); return err },
+		"EachPurchase": func(ctx context.Context) error {
+			return store.EachPurchase(ctx, func(_, _ inventory.ID, _ int64) error { return nil })
+		},
+		"ProductByID": func(ctx context.Context) error { _, err := store.ProductByID(ctx, inventory.ID{1}); return err },
 		"Products": func(ctx context.Context) error {
 			_, err := store.Products(ctx, persistence.ProductFilter{Limit: 1})
 			return err

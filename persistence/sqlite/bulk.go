@@ -4,9 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"strings"
 
 	"holdfast/inventory"
+	"holdfast/persistence"
 )
 
 // bulkSizes are how many rows one statement takes, largest first. Of any number
@@ -22,8 +24,8 @@ type bulk struct {
 
 // bulkStatements are the statements that write and load many rows.
 type bulkStatements struct {
-	users, orders, continued, items, movements, stock, keys bulk
-	loadStock, loadOrders                                   bulk
+	users, orders, continued, items, countedItems, changedItems, movements, stock, keys bulk
+	loadStock, loadOrders                                                               bulk
 }
 
 // rowsPlace is where the text of a bulk statement has its rows of parameters.
@@ -34,8 +36,10 @@ func prepareBulk(ctx context.Context, db *sql.DB) (*bulkStatements, error) {
 	return b, errors.Join(
 		b.users.prepare(ctx, db, 7, "INSERT INTO users ("+userColumns+") VALUES @rows"),
 		b.orders.prepare(ctx, db, 10, insertOrders),
-		b.continued.prepare(ctx, db, 4, updateOrders),
+		b.continued.prepare(ctx, db, 7, updateOrders),
 		b.items.prepare(ctx, db, 6, insertItems),
+		b.countedItems.prepare(ctx, db, 11, insertCountedItems),
+		b.changedItems.prepare(ctx, db, 5, updateItems),
 		b.movements.prepare(ctx, db, 15, insertMovements),
 		b.stock.prepare(ctx, db, 5, upsertStock),
 		b.keys.prepare(ctx, db, 5, upsertKeys),
@@ -88,6 +92,25 @@ func (b *bulk) write(ctx context.Context, tx *sql.Tx, rows int, appendRow func(a
 		_, err := statement.ExecContext(ctx, arguments...)
 		return err
 	})
+}
+
+// change changes rows that are there, each row once. A row that is not there is
+// ErrCorrupt.
+func (b *bulk) change(ctx context.Context, tx *sql.Tx, rows int, appendRow func(arguments []any, i int) []any) error {
+	missing := int64(rows)
+	err := b.each(ctx, tx, rows, appendRow, func(statement *sql.Stmt, arguments []any) error {
+		result, err := statement.ExecContext(ctx, arguments...)
+		if err != nil {
+			return err
+		}
+		changed, err := result.RowsAffected()
+		missing -= changed
+		return err
+	})
+	if err == nil && missing != 0 {
+		err = fmt.Errorf("%w: %d of %d rows are not there", persistence.ErrCorrupt, missing, rows)
+	}
+	return err
 }
 
 // load reads the rows with those IDs.

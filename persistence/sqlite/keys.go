@@ -12,8 +12,8 @@ const (
 	keyColumns    = "key, body, kind, subject_id, at"
 	selectKey     = "SELECT " + keyColumns + " FROM idempotency_keys WHERE key = ?"
 	selectEachKey = `SELECT k.key, k.body, k.kind, k.subject_id, k.at
-		FROM idempotency_keys k LEFT JOIN orders o ON k.kind = 1 AND o.id = k.subject_id
-		WHERE k.at >= ?1 OR o.state IN (1, 2) OR o.updated_at >= ?1`
+		FROM idempotency_keys k LEFT JOIN orders o ON k.kind <> 5 AND o.id = k.subject_id
+		WHERE k.at >= ?1 OR o.state IN (1, 2, 5) OR o.updated_at >= ?1`
 )
 
 // KeyByFingerprint returns what a key was last used for.
@@ -25,8 +25,8 @@ func (s *Store) KeyByFingerprint(ctx context.Context, fingerprint inventory.Fing
 	return key, nil
 }
 
-// EachKey visits every key that was used, or whose order became final, at or after
-// since, or whose order is not final. It reads the whole table.
+// EachKey visits every key that was used, or whose order was last changed, at or
+// after since, or whose order is not settled. It reads the whole table.
 func (s *Store) EachKey(ctx context.Context, since inventory.Instant, visit func(persistence.IdempotencyKey) error) error {
 	err := s.each(ctx, func(row scanner) error {
 		var key persistence.IdempotencyKey

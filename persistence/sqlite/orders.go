@@ -13,7 +13,9 @@ import (
 // line, the order's own columns repeated.
 const (
 	orderColumns = `o.id, o.customer_id, o.state, o.currency, o.placed_at, o.expires_at, o.updated_at,
-		o.key_fingerprint, o.body, o.sequence, i.product_id, i.quantity, i.price_minor, i.sku, i.stock_version`
+		o.key_fingerprint, o.body, o.sequence, o.extended, o.refund_due,
+		i.product_id, i.quantity, i.price_minor, i.sku, i.stock_version,
+		i.dropped, i.dropped_for, i.released, i.shipped, i.returned`
 	selectOrder = "SELECT " + orderColumns + ` FROM orders o JOIN order_items i ON i.order_id = o.id
 		WHERE o.id = ? ORDER BY i.product_id`
 	// CROSS JOIN fixes the order of the loops: the index by state gives the orders
@@ -122,5 +124,7 @@ func (s *Store) eachOrder(ctx context.Context, visit func(*inventory.Order) erro
 func scanOrder(row scanner, order *inventory.Order, line *inventory.Line) error {
 	return row.Scan(fixed{order.ID[:]}, fixed{order.Customer[:]}, &order.State, fixed{order.Currency[:]},
 		&order.PlacedAt, &order.ExpiresAt, &order.UpdatedAt, fixed{order.Key[:]}, fixed{order.Body[:]}, &order.Sequence,
-		fixed{line.ProductID[:]}, &line.Quantity, &line.Price, &line.SKU, &line.StockVersion)
+		&order.Extended, &order.RefundDue,
+		fixed{line.ProductID[:]}, &line.Quantity, &line.Price, &line.SKU, &line.StockVersion,
+		&line.Dropped, &line.DroppedFor, &line.Released, &line.Shipped, &line.Returned)
 }

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 
 	"holdfast/inventory"
@@ -10,15 +11,21 @@ import (
 )
 
 const productColumns = `p.id, p.sku, p.name, p.description, p.category, p.price_minor, p.currency,
-	p.sale_starts_at, p.sale_ends_at, p.hold_seconds, p.safety, p.paused, p.deleted,
+	p.sale_starts_at, p.sale_ends_at, p.hold_seconds, p.safety, p.purchase_limit, p.paused, p.deleted,
 	p.opening_stock, p.version, p.created_at, p.updated_at`
 
 // The queries of products. A category is selected with an index that has no
-// deleted products.
+// deleted products. updateProduct does not name id among what it sets: SQLite would
+// look through all lines and movements of the product for references to it.
 const (
-	insertProduct = `INSERT INTO products (id, sku, name, description, category, price_minor, currency,
-		sale_starts_at, sale_ends_at, hold_seconds, safety, paused, deleted, opening_stock, version, created_at, updated_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	insertProduct = `INSERT INTO products (sku, name, description, category, price_minor, currency,
+		sale_starts_at, sale_ends_at, hold_seconds, safety, purchase_limit, paused, deleted,
+		updated_at, version, id, opening_stock, created_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	updateProduct = `UPDATE products SET sku = ?1, name = ?2, description = ?3, category = ?4, price_minor = ?5, currency = ?6,
+		sale_starts_at = ?7, sale_ends_at = ?8, hold_seconds = ?9, safety = ?10, purchase_limit = ?11, paused = ?12, deleted = ?13,
+		updated_at = ?14, version = ?15 WHERE id = ?16 AND version = ?15 - 1`
+	selectProductID          = "SELECT id FROM products WHERE id = ?"
 	selectProduct            = "SELECT " + productColumns + " FROM products p WHERE p.id = ? AND p.deleted = 0"
 	selectProducts           = "SELECT " + productColumns + " FROM products p WHERE p.id > ? AND p.deleted = 0 ORDER BY p.id LIMIT ?"
 	selectProductsOfCategory = "SELECT " + productColumns + ` FROM products p
@@ -30,19 +37,42 @@ const (
 
 // CreateProduct inserts a product with Version 1.
 func (s *Store) CreateProduct(ctx context.Context, product persistence.CatalogueProduct) error {
+	product.Version = 1
 	err := s.write(ctx, func(tx *sql.Tx) error {
-		const version = 1
-		_, err := tx.ExecContext(ctx, insertProduct,
-			product.ID[:], product.SKU, product.Name, product.Description, product.Category,
-			product.Price.Minor, product.Price.Currency.String(), int64(product.SaleStartsAt), int64(product.SaleEndsAt),
-			product.HoldSeconds, product.Safety, product.Paused, product.Deleted,
-			product.OpeningStock, version, int64(product.CreatedAt), int64(product.UpdatedAt))
+		_, err := tx.ExecContext(ctx, insertProduct, append(productRow(&product), product.OpeningStock, int64(product.CreatedAt))...)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("create product %s: %w", product.ID, err)
 	}
 	return nil
+}
+
+// UpdateProduct replaces a product that has the version before product.Version.
+func (s *Store) UpdateProduct(ctx context.Context, product persistence.CatalogueProduct) error {
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, updateProduct, productRow(&product)...)
+		if err := oneRow(result, err, persistence.ErrVersion); !errors.Is(err, persistence.ErrVersion) {
+			return err
+		}
+		var id inventory.ID
+		if err := tx.QueryRowContext(ctx, selectProductID, product.ID[:]).Scan(fixed{id[:]}); err != nil {
+			return err
+		}
+		return persistence.ErrVersion
+	})
+	if err != nil {
+		return fmt.Errorf("update product %s to version %d: %w", product.ID, product.Version, err)
+	}
+	return nil
+}
+
+// productRow returns what can change of a product, and its ID, in the order of
+// insertProduct and updateProduct.
+func productRow(p *persistence.CatalogueProduct) []any {
+	return []any{p.SKU, p.Name, p.Description, p.Category, p.Price.Minor, p.Price.Currency.String(),
+		int64(p.SaleStartsAt), int64(p.SaleEndsAt), p.HoldSeconds, p.Safety, p.PurchaseLimit, p.Paused, p.Deleted,
+		int64(p.UpdatedAt), p.Version, p.ID[:]}
 }
 
 // ProductByID returns a product that is not deleted.
@@ -93,6 +123,6 @@ func scanProduct(row scanner, product *persistence.CatalogueProduct, more ...any
 	return row.Scan(append([]any{
 		fixed{product.ID[:]}, &product.SKU, &product.Name, &product.Description, &product.Category,
 		&product.Price.Minor, fixed{product.Price.Currency[:]}, &product.SaleStartsAt, &product.SaleEndsAt,
-		&product.HoldSeconds, &product.Safety, &product.Paused, &product.Deleted,
+		&product.HoldSeconds, &product.Safety, &product.PurchaseLimit, &product.Paused, &product.Deleted,
 		&product.OpeningStock, &product.Version, &product.CreatedAt, &product.UpdatedAt}, more...)...)
 }

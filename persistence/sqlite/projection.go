@@ -19,12 +19,20 @@ const (
 		WHERE journal = ? AND epoch = ? AND sequence = ? AND hash = ?`
 	selectStock = `SELECT p.id, coalesce(s.on_hand, 0), coalesce(s.reserved, 0), coalesce(s.committed, 0), coalesce(s.version, 0)
 		FROM products p LEFT JOIN stock s ON s.product_id = p.id WHERE p.id IN (VALUES @rows)`
-	selectStates = "SELECT id, customer_id, state FROM orders WHERE id IN (VALUES @rows)"
+	selectStates = "SELECT id, customer_id, state, expires_at, extended, refund_due FROM orders WHERE id IN (VALUES @rows)"
 	insertOrders = `INSERT OR FAIL INTO orders (id, customer_id, state, currency, placed_at, expires_at, updated_at,
 		key_fingerprint, body, sequence) VALUES @rows`
-	updateOrders = `UPDATE orders SET state = new.column2, updated_at = new.column3, sequence = new.column4
+	updateOrders = `UPDATE OR FAIL orders SET state = new.column2, expires_at = new.column3, extended = new.column4,
+		refund_due = new.column5, updated_at = new.column6, sequence = new.column7
 		FROM (VALUES @rows) AS new WHERE orders.id = new.column1`
-	insertItems     = "INSERT OR FAIL INTO order_items (order_id, product_id, quantity, price_minor, sku, stock_version) VALUES @rows"
+	// A line of which everything was placed, as most are, leaves its counts to their
+	// defaults: binding a parameter is a good part of what a row costs.
+	insertItems        = "INSERT OR FAIL INTO order_items (order_id, product_id, quantity, price_minor, sku, stock_version) VALUES @rows"
+	insertCountedItems = `INSERT OR FAIL INTO order_items (order_id, product_id, quantity, price_minor, sku, stock_version,
+		dropped, dropped_for, released, shipped, returned) VALUES @rows`
+	updateItems = `UPDATE OR FAIL order_items SET quantity = quantity - new.column3, released = released + new.column3,
+		shipped = shipped + new.column4, returned = returned + new.column5
+		FROM (VALUES @rows) AS new WHERE order_items.order_id = new.column1 AND order_items.product_id = new.column2`
 	insertMovements = `INSERT OR FAIL INTO stock_movements (product_id, stock_version, sequence, kind, order_id,
 		delta_on_hand, delta_reserved, delta_committed, on_hand, reserved, committed, by_id, reason, note, at) VALUES @rows`
 	upsertStock = `INSERT OR FAIL INTO stock (product_id, on_hand, reserved, committed, version) VALUES @rows
@@ -117,7 +125,7 @@ func (p *projecting) loadOrders(ids []inventory.ID) (map[inventory.ID]inventory.
 	orders := make(map[inventory.ID]inventory.Order, len(ids))
 	err := p.bulk.loadOrders.load(p.ctx, p.tx, ids, func(row scanner) error {
 		var order inventory.Order
-		err := row.Scan(fixed{order.ID[:]}, fixed{order.Customer[:]}, &order.State)
+		err := row.Scan(fixed{order.ID[:]}, fixed{order.Customer[:]}, &order.State, &order.ExpiresAt, &order.Extended, &order.RefundDue)
 		orders[order.ID] = order
 		return err
 	})
@@ -131,6 +139,9 @@ func (p *projecting) write(run *persistence.Run, changes *persistence.Changes) e
 	if err := p.writeStates(changes.Continued); err != nil {
 		return fmt.Errorf("write the states of orders: %w", err)
 	}
+	if err := p.changeItems(changes.Lines); err != nil {
+		return fmt.Errorf("change the lines of orders: %w", err)
+	}
 	if err := p.writeMovements(changes.Movements); err != nil {
 		return fmt.Errorf("write the movements: %w", err)
 	}
@@ -143,7 +154,8 @@ func (p *projecting) write(run *persistence.Run, changes *persistence.Changes) e
 	return nil
 }
 
-// writeOrders inserts orders and their lines.
+// writeOrders inserts orders and their lines. What few orders have is left to its
+// default first, and written afterwards as it is for an order that was there.
 func (p *projecting) writeOrders(orders []inventory.Order) error {
 	err := p.bulk.orders.write(p.ctx, p.tx, len(orders), func(row []any, i int) []any {
 		o := &orders[i]
@@ -153,25 +165,63 @@ func (p *projecting) writeOrders(orders []inventory.Order) error {
 	if err != nil {
 		return err
 	}
-	type item struct{ order, line int }
-	var items []item
+	var more []inventory.Order
 	for i := range orders {
-		for j := range orders[i].Lines {
-			items = append(items, item{i, j})
+		if orders[i].Extended || orders[i].RefundDue != 0 {
+			more = append(more, orders[i])
 		}
 	}
-	return p.bulk.items.write(p.ctx, p.tx, len(items), func(row []any, i int) []any {
-		order := &orders[items[i].order]
-		line := &order.Lines[items[i].line]
-		return append(row, order.ID[:], line.ProductID[:], line.Quantity, line.Price, line.SKU, int64(line.StockVersion))
+	if err := p.writeStates(more); err != nil {
+		return err
+	}
+	return p.writeItems(orders)
+}
+
+// writeItems inserts the lines of orders.
+func (p *projecting) writeItems(orders []inventory.Order) error {
+	type item struct {
+		order *inventory.ID
+		line  *inventory.Line
+	}
+	var plain, counted []item
+	for i := range orders {
+		for j := range orders[i].Lines {
+			line := &orders[i].Lines[j]
+			if line.Dropped == 0 && line.Released == 0 && line.Shipped == 0 {
+				plain = append(plain, item{&orders[i].ID, line})
+			} else {
+				counted = append(counted, item{&orders[i].ID, line})
+			}
+		}
+	}
+	err := p.bulk.items.write(p.ctx, p.tx, len(plain), func(row []any, i int) []any {
+		order, l := plain[i].order, plain[i].line
+		return append(row, order[:], l.ProductID[:], l.Quantity, l.Price, l.SKU, int64(l.StockVersion))
+	})
+	if err != nil {
+		return err
+	}
+	return p.bulk.countedItems.write(p.ctx, p.tx, len(counted), func(row []any, i int) []any {
+		order, l := counted[i].order, counted[i].line
+		return append(row, order[:], l.ProductID[:], l.Quantity, l.Price, l.SKU, int64(l.StockVersion),
+			int64(l.Dropped), int64(l.DroppedFor), int64(l.Released), int64(l.Shipped), int64(l.Returned))
 	})
 }
 
-// writeStates changes orders that were placed before the run.
+// writeStates changes orders that are there.
 func (p *projecting) writeStates(orders []inventory.Order) error {
-	return p.bulk.continued.write(p.ctx, p.tx, len(orders), func(row []any, i int) []any {
+	return p.bulk.continued.change(p.ctx, p.tx, len(orders), func(row []any, i int) []any {
 		o := &orders[i]
-		return append(row, o.ID[:], int64(o.State), int64(o.UpdatedAt), int64(o.Sequence))
+		return append(row, o.ID[:], int64(o.State), int64(o.ExpiresAt), o.Extended, o.RefundDue, int64(o.UpdatedAt), int64(o.Sequence))
+	})
+}
+
+// changeItems changes lines of orders that are there. The schema checks that they
+// have the units.
+func (p *projecting) changeItems(lines []persistence.LineChange) error {
+	return p.bulk.changedItems.change(p.ctx, p.tx, len(lines), func(row []any, i int) []any {
+		l := &lines[i]
+		return append(row, l.Order[:], l.Product[:], l.Released, l.Shipped, l.Returned)
 	})
 }
 

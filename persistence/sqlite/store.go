@@ -14,6 +14,7 @@ import (
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver
 
+	"holdfast/inventory"
 	"holdfast/migrations"
 	"holdfast/persistence"
 )
@@ -49,9 +50,10 @@ type Store struct {
 	bulk    *bulkStatements
 
 	// prepared keeps the readers' statements by their text, which is one of a few
-	// constants.
+	// constants; purged is the key where PurgeKeys goes on.
 	mutex    sync.Mutex
 	prepared map[string]*sql.Stmt
+	purged   inventory.Fingerprint
 
 	closing sync.Once
 	closed  error

@@ -1,0 +1,131 @@
+package persistencetest
+
+import (
+	"github.com/stretchr/testify/require"
+
+	"holdfast/inventory"
+	"holdfast/persistence"
+)
+
+// RequireHistory fails the test unless all that a Store has is what the history
+// has at the Store's position. It returns the position's sequence.
+func RequireHistory(t require.TestingT, store persistence.Store, history *History) uint64 {
+	position, err := store.Position(background)
+	require.NoError(t, err)
+	require.LessOrEqual(t, position.Sequence, uint64(len(history.Records)))
+	require.Equal(t, positionAt(position.Sequence), position)
+	requireModel(t, store, history.Model(position.Sequence))
+	return position.Sequence
+}
+
+// requireModel compares every row that a Store can be asked for.
+func requireModel(t require.TestingT, store persistence.Store, m *Model) {
+	requireStocks(t, store, m)
+	requireOrders(t, store, m)
+	requirePurchases(t, store, m)
+	keys := make(map[inventory.Fingerprint]persistence.IdempotencyKey)
+	require.NoError(t, store.EachKey(background, 0, func(key persistence.IdempotencyKey) error {
+		require.NotContains(t, keys, key.Key, "a key is visited twice")
+		keys[key.Key] = key
+		return nil
+	}))
+	require.Equal(t, m.keys, keys)
+}
+
+// requireStocks compares products, stock and ledger. The stock must also be what
+// the orders hold (N3, N4), and the movements must join without a gap.
+func requireStocks(t require.TestingT, store persistence.Store, m *Model) {
+	reserved, committed := make(map[inventory.ID]int64), make(map[inventory.ID]int64)
+	for _, order := range m.placed {
+		for _, line := range order.Lines {
+			switch order.State {
+			case inventory.Reserved:
+				reserved[line.ProductID] += line.Quantity
+			case inventory.Confirmed, inventory.PartiallyFulfilled:
+				committed[line.ProductID] += line.Quantity - int64(line.Shipped)
+			}
+		}
+	}
+	visited := 0
+	require.NoError(t, store.EachProduct(background, func(product persistence.CatalogueProduct, stock inventory.Stock) error {
+		visited++
+		require.Equal(t, m.products[product.ID], product)
+		want := m.stocks[product.ID]
+		want.Safety = product.Safety
+		require.Equal(t, want, stock)
+		require.Equal(t, reserved[product.ID], stock.Reserved)
+		require.Equal(t, committed[product.ID], stock.Committed)
+		return nil
+	}))
+	require.Equal(t, len(m.products), visited)
+	for id := range m.products {
+		found := movementsOf(t, store, id, 7)
+		require.Equal(t, len(m.movements[id]), len(found))
+		before := inventory.Stock{}
+		for i := range found {
+			movement := found[len(found)-1-i]
+			require.Equal(t, m.movements[id][i], movement)
+			require.Equal(t, before, movement.Before)
+			before = movement.After
+		}
+	}
+}
+
+// movementsOf reads the whole ledger of a product in pages, newest first.
+func movementsOf(t require.TestingT, store persistence.Store, product inventory.ID, limit int) (all []persistence.Movement) {
+	filter := persistence.MovementFilter{Product: product, Limit: limit}
+	for {
+		page, err := ledger(t, store).Movements(background, filter)
+		require.NoError(t, err)
+		all = append(all, page...)
+		if len(page) < limit {
+			return all
+		}
+		filter.Before = page[len(page)-1].After.Version
+	}
+}
+
+func requireOrders(t require.TestingT, store persistence.Store, m *Model) {
+	want := m.newestFirst()
+	found := pagesOfOrders(t, store, persistence.OrderFilter{Limit: 50})
+	require.Equal(t, len(want), len(found))
+	for i := range want {
+		require.Equal(t, want[i], found[i])
+	}
+	reserved := make(map[inventory.ID]inventory.Order)
+	require.NoError(t, store.EachReservedOrder(background, func(order inventory.Order) error {
+		reserved[order.ID] = order
+		return nil
+	}))
+	for _, order := range want {
+		if order.State == inventory.Reserved {
+			require.Equal(t, order, reserved[order.ID])
+			delete(reserved, order.ID)
+		}
+	}
+	require.Empty(t, reserved)
+}
+
+// pagesOfOrders reads a list to its end.
+func pagesOfOrders(t require.TestingT, store persistence.Store, filter persistence.OrderFilter) (all []inventory.Order) {
+	for {
+		page, err := store.Orders(background, filter)
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(page), filter.Limit)
+		all = append(all, page...)
+		if len(page) < filter.Limit {
+			return all
+		}
+		filter.Before = page[len(page)-1].ID
+	}
+}
+
+func requirePurchases(t require.TestingT, store persistence.Store, m *Model) {
+	found := make(map[purchase]int64)
+	require.NoError(t, store.EachPurchase(background, func(product, customer inventory.ID, units int64) error {
+		require.NotContains(t, found, purchase{product, customer}, "a purchase is visited twice")
+		found[purchase{product, customer}] = units
+		return nil
+	}))
+	require.Equal(t, m.purchases(), found)
+}
