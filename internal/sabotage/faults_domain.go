@@ -10,16 +10,18 @@ const (
 // domainFaults decide wrongly.
 var domainFaults = []fault{
 	{
-		name:          "sell-one-too-many",
-		meaning:       "An order is accepted when one unit less is left than it asks for.",
-		substitutions: []substitution{{domainStock, "	case stock.Available() >= quantity:\n", "	case stock.Available()+1 >= quantity:\n"}},
-		test:          in(domainFolder, "TestDecideTake"),
+		name:    "sell-one-too-many",
+		meaning: "An order is accepted when one unit less is left than it asks for.",
+		substitutions: []substitution{
+			{"inventory/take.go", "stock.Available(), 0); granted > available {", "stock.Available(), 0); granted > available+1 {"}},
+		test: in(domainFolder, "TestDecideTake"),
 	},
 	{
-		name:          "sell-after-the-sale",
-		meaning:       "A product is still sold at the moment at which its sale ends.",
-		substitutions: []substitution{{domainStock, "now >= product.SaleEndsAt:\n", "now > product.SaleEndsAt:\n"}},
-		test:          in(domainFolder, "TestDecideTake"),
+		name:    "sell-after-the-sale",
+		meaning: "A product is still sold at the moment at which its sale ends.",
+		substitutions: []substitution{
+			{"inventory/take.go", "now >= p.SaleEndsAt:", "now > p.SaleEndsAt:"}},
+		test: in(domainFolder, "TestDecideTake"),
 	},
 	{
 		name:          "stock-not-checked",
@@ -40,22 +42,25 @@ var domainFaults = []fault{
 		test:          in(domainFolder, "TestDecideAdjust"),
 	},
 	{
-		name:          "confirm-at-the-deadline",
-		meaning:       "A confirm at expires_at is accepted.",
-		substitutions: []substitution{{domainOrder, "o.State == Reserved && now >= o.ExpiresAt:\n", "o.State == Reserved && now > o.ExpiresAt:\n"}},
-		test:          in(domainFolder, "TestOrderDecisions"),
+		name:    "confirm-at-the-deadline",
+		meaning: "A confirm at expires_at is accepted.",
+		substitutions: []substitution{
+			{"inventory/change.go", "\t\tcase now < o.ExpiresAt:\n", "\t\tcase now <= o.ExpiresAt:\n"}},
+		test: in(domainFolder, "TestDecideConfirm"),
 	},
 	{
-		name:          "confirm-until-the-timer-fires",
-		meaning:       "A confirm after expires_at is accepted when the timer is late.",
-		substitutions: []substitution{{domainOrder, "	case o.State == Expired, o.State == Reserved && now >= o.ExpiresAt:\n", "	case o.State == Expired:\n"}},
-		test:          in("api", "TestConfirmAfterTheHoldEnded"),
+		name:    "confirm-until-the-timer-fires",
+		meaning: "A confirm after expires_at is accepted when the timer is late.",
+		substitutions: []substitution{
+			{"inventory/change.go", "\t\tcase now < o.ExpiresAt:\n", "\t\tcase o.State == Reserved:\n"}},
+		test: in(engineFolder, "TestAConfirmAtTheDeadlineIsTooLate"),
 	},
 	{
-		name:          "order-leaves-reserved-twice",
-		meaning:       "An order that was confirmed can expire, and its units are given back.",
-		substitutions: []substitution{{domainOrder, "	OrderExpired:   {[]State{Reserved}, Expired},\n", "	OrderExpired:   {[]State{Reserved, Confirmed}, Expired},\n"}},
-		test:          in(domainFolder, "TestOrderEvolvesOnlyAlongTheStateMachine"),
+		name:    "order-leaves-reserved-twice",
+		meaning: "An order that was confirmed can expire, and its units are given back.",
+		substitutions: []substitution{
+			{domainOrder, "\tOrderExpired:   {[]State{Reserved}, []State{Expired}},\n", "\tOrderExpired:   {[]State{Reserved, Confirmed}, []State{Expired}},\n"}},
+		test: in(domainFolder, "TestOrderEvolvesOnlyAlongTheStateMachine"),
 	},
 	{
 		name:          "sum-overflows",
@@ -70,9 +75,10 @@ var domainFaults = []fault{
 		test:          in(domainFolder, "TestMoneyIsExactOrRefused"),
 	},
 	{
-		name:          "merged-lines-unbounded",
-		meaning:       "Lines of one product add up to more than an order may take.",
-		substitutions: []substitution{{domainOrder, "		if merged[last].Quantity > LineQuantityMax {\n", "		if false {\n"}},
-		test:          in(domainFolder, "TestMergeLinesRefusesBadQuantities"),
+		name:    "merged-lines-unbounded",
+		meaning: "Lines of one product add up to more than an order may take.",
+		substitutions: []substitution{
+			{"inventory/place.go", "\t\tif merged[last].Quantity > LineQuantityMax {\n", "\t\tif false {\n"}},
+		test: in(domainFolder, "TestMergeLinesKeepsEveryUnit"),
 	},
 }

@@ -18,11 +18,8 @@ var engineFaults = []fault{
 		name:    "publish-before-durable",
 		meaning: "The board shows an order when it is appended, not when it is durable.",
 		substitutions: []substitution{
-			{engineOperation, "	return persistence.AppendEvent(dst, &op.event), nil\n",
-				"	for i := range op.event.Lines {\n		op.stock = op.products[i].board.apply(&op.event, &op.event.Lines[i])\n	}\n" +
-					"	return persistence.AppendEvent(dst, &op.event), nil\n"},
-			{engineOperation, "		op.stock = op.products[i].board.apply(&op.event, line)\n", ""},
-		},
+			{engineOperation, "\t\tproduct.free.Store(op.stock.Available())\n", "\t\tproduct.free.Store(op.stock.Available())\n\t\tproduct.board.apply(&op.event, line, op.heldUntil)\n"},
+			{engineOperation, "\t\top.slip[i].product.board.apply(&op.event, line, op.heldUntil)\n", "\t\t_, _ = i, line\n"}},
 		test: in(engineFolder, "TestNothingIsToldBeforeItIsDurable"),
 	},
 	{
@@ -50,30 +47,30 @@ var engineFaults = []fault{
 		name:    "replayed-keys-dropped",
 		meaning: "A start does not remember the keys of orders that it finds in the journal or held in SQL.",
 		substitutions: []substitution{
-			{engineRecovery, "		a.memory.keys[record.Key] = keyEntry{body: record.Body, kind: inventory.OrderPlaced, record: record}\n", ""},
-			{engineRecovery, "		a.memory.keys[order.Key] = keyEntry{body: order.Body, kind: event.Kind, record: order, sequence: record.Sequence}\n", ""},
-		},
+			{engineRecovery, "\tr.engine.keys.put(record.Key, keyEntry{body: record.Body, kind: inventory.OrderPlaced, record: record, owner: a})\n", "\t_ = a\n"},
+			{engineRecovery, "\t\tr.engine.keys.put(key, keyEntry{body: event.Body, kind: event.Kind, record: order, sequence: sequence, owner: a})\n", ""}},
 		test: in(engineFolder, "TestAStartFollowsTheJournal"),
 	},
 	{
 		name:    "replayed-adjustment-keys-dropped",
 		meaning: "A start does not remember the keys of adjustments in the journal, so a repeat books the units again.",
-		substitutions: []substitution{{engineRecovery,
-			"		a.memory.keys[event.Key] = keyEntry{body: event.Body, kind: event.Kind, sequence: record.Sequence,\n" +
-				"			subject: event.Lines[0].ProductID}\n", ""}},
+		substitutions: []substitution{
+			{engineRecovery, "\t\tr.engine.keys.put(event.Key, keyEntry{body: event.Body, kind: event.Kind, sequence: record.Sequence, owner: a})\n", ""}},
 		test: in(engineFolder, "TestAStartFollowsTheJournal"),
 	},
 	{
-		name:          "replayed-orders-not-taken",
-		meaning:       "A start shows what the journal's orders took, but the product can sell it again.",
-		substitutions: []substitution{{engineRecovery, "		p.stock = p.board.stock\n", ""}},
-		test:          in(engineFolder, "TestAStartFollowsTheJournal"),
+		name:    "replayed-orders-not-taken",
+		meaning: "A start shows what the journal's orders took, but the product can sell it again.",
+		substitutions: []substitution{
+			{engineRecovery, "\t\tp.stock = p.ledger.apply(", "\t\tp.ledger.apply("}},
+		test: in(engineFolder, "TestAStartFollowsTheJournal"),
 	},
 	{
-		name:          "replayed-confirm-keeps-its-deadline",
-		meaning:       "An order whose confirm is in the journal stays in line to expire, and nothing behind it does.",
-		substitutions: []substitution{{engineRecovery, "		a.deadlines.remove(order)\n", "		_ = a\n"}},
-		test:          in(engineFolder, "TestAStartFollowsTheJournal"),
+		name:    "replayed-confirm-keeps-its-deadline",
+		meaning: "An order whose confirm is in the journal stays in line to expire, and nothing behind it does.",
+		substitutions: []substitution{
+			{"actors/expiry.go", "\td.remove(record)\n\tif record.State == inventory.Reserved {\n", "\tif record.place == 0 && record.State == inventory.Reserved {\n"}},
+		test: in(engineFolder, "TestAStartFollowsTheJournal"),
 	},
 	{
 		name:          "stored-keys-not-loaded",
@@ -82,10 +79,11 @@ var engineFaults = []fault{
 		test:          in(engineFolder, "TestAKeyStandsForOneOrder"),
 	},
 	{
-		name:          "key-forgotten-with-its-order",
-		meaning:       "The key of an order that leaves memory does not reach the filter.",
-		substitutions: []substitution{{"actors/memory.go", "			forget(record.Key)\n", ""}},
-		test:          in(engineFolder, "TestAKeyIsKnownAfterItsOrderHasLeftMemory"),
+		name:    "key-forgotten-with-its-order",
+		meaning: "The key of an order that leaves memory does not reach the filter.",
+		substitutions: []substitution{
+			{engineProjector, "\t\t\ta.engine.keyFilter.add(key)\n", ""}},
+		test: in(engineFolder, "TestAKeyIsKnownAfterItsOrderHasLeftMemory"),
 	},
 	{
 		name:          "body-not-compared-in-memory",
@@ -102,74 +100,67 @@ var engineFaults = []fault{
 	{
 		name:    "unsure-key-taken-for-new",
 		meaning: "A key that SQL may know is taken for new while SQL is away, so it makes a second order.",
-		substitutions: []substitution{{engineKeys,
-			"		a.abandonKey(op, refusedStoreUnavailable)\n", "		a.fresh(op)\n"}},
-		test: in(engineFolder, "TestSellingGoesOnWithoutTheDatabase"),
+		substitutions: []substitution{
+			{engineKeys, "\tcase result.err != nil:\n\t\ta.abandonKey(op, refusedStoreUnavailable)\n", "\tcase result.err != nil:\n\t\ta.fresh(op)\n"}},
+		test: in(engineFolder, "TestAKeyThatOnlySQLKnowsWaitsForSQL"),
 	},
 	{
 		name:    "key-not-claimed",
 		meaning: "A key is not claimed while its order is on the way, so parallel sends make several orders.",
-		substitutions: []substitution{{engineKeys,
-			"	a.memory.keys[key] = keyEntry{body: op.event.Body, kind: op.event.Kind, inFlight: true}\n", ""}},
-		test: in(engineFolder, "TestAKeyIsClaimedBeforeItsOrderIsDecided"),
+		substitutions: []substitution{
+			{engineKeys, "\ta.engine.keys.put(key, keyEntry{body: op.event.Body, kind: op.event.Kind, inFlight: true, owner: a})\n", ""}},
+		test: in(engineFolder, "TestParallelPostsOfOneKeyMakeOneOrder"),
 	},
 	{
 		name:    "refused-key-kept",
 		meaning: "A refused order keeps its key, so that it can never be placed.",
-		substitutions: []substitution{{engineKeys,
-			"	delete(a.memory.keys, op.event.Key)\n	op.refuse(refusal)\n", "	op.refuse(refusal)\n"}},
+		substitutions: []substitution{
+			{engineKeys, "\ta.engine.keys.delete(op.event.Key)\n\ta.refuseWith(op, refusal)\n", "\ta.refuseWith(op, refusal)\n"}},
 		test: in(engineFolder, "TestARefusedKeyIsDecidedAnew"),
 	},
 	{
 		name:    "give-before-append",
 		meaning: "A cancel or expiry gives its units back before its record is appended.",
 		substitutions: []substitution{
-			{engineChange, "	if !a.appendOrder(op, record) {\n",
-				"	for i := range lines {\n		a.engine.shelf.get(lines[i].ProductID).tell(a.engine, kind, from, lines[i].Quantity)\n	}\n" +
-					"	if !a.appendOrder(op, record) {\n"},
-			{engineChange, "	a.memory.add(record)\n	for i := range lines {\n" +
-				"		a.engine.shelf.get(lines[i].ProductID).tell(a.engine, kind, from, lines[i].Quantity)\n	}\n", "	a.memory.add(record)\n"},
-		},
+			{engineOrder, "\tsequence, err := a.engine.journal.Append(op)\n", "\tif op.event.Kind.OfOrder() && !op.event.Takes() {\n\t\ta.owed = debt{event: op.event, placed: op.order.PlacedAt, sequence: 1 << 62}\n\t\ta.settle()\n\t}\n\tsequence, err := a.engine.journal.Append(op)\n"},
+			{engineOperation, "\tif !op.event.Takes() {\n\t\top.orders.owed", "\tif !op.event.Takes() && !op.event.Kind.OfOrder() {\n\t\top.orders.owed"}},
 		test: in(engineFolder, "TestAFullDiskRefusesAndResumes"),
 	},
 	{
 		name:    "receive-before-append",
 		meaning: "Units that the staff books in can be sold before their record is appended.",
 		substitutions: []substitution{
-			{engineAdjust, "	sequence, err := a.engine.journal.Append(op)\n",
-				"	if delta > 0 {\n		product.tell(a.engine, inventory.StockAdjusted, 0, delta)\n	}\n	sequence, err := a.engine.journal.Append(op)\n"},
-			{engineAdjust, "	a.memory.awaitProjection(sequence, nil, key)\n	if delta > 0 {\n		product.tell(a.engine, inventory.StockAdjusted, 0, delta)\n	}\n",
-				"	a.memory.awaitProjection(sequence, nil, key)\n"},
-		},
+			{engineOrder, "\tsequence, err := a.engine.journal.Append(op)\n", "\tif op.event.Kind == inventory.StockAdjusted && !op.event.Takes() {\n\t\ta.owed = debt{event: op.event, sequence: 1 << 62}\n\t\ta.settle()\n\t}\n\tsequence, err := a.engine.journal.Append(op)\n"},
+			{engineOperation, "\tif !op.event.Takes() {\n\t\top.orders.owed", "\tif !op.event.Takes() && op.event.Kind.OfOrder() {\n\t\top.orders.owed"}},
 		test: in(engineFolder, "TestAFullDiskRefusesAndResumes"),
 	},
 	{
 		name:    "refused-order-keeps-units",
 		meaning: "Units that were taken for an order stay taken when the journal has no room for it.",
-		substitutions: []substitution{{engineOrder,
-			"			op.products[i].tell(a.engine, inventory.OrderExpired, inventory.Reserved, record.Lines[i].Quantity)\n",
-			"			_ = op.products[i]\n"}},
+		substitutions: []substitution{
+			{engineOrder, "\ta.undo(op)\n\ta.abandonKey(op, refusal)\n", "\ta.abandonKey(op, refusal)\n"}},
 		test: in(engineFolder, "TestAFullDiskRefusesAndResumes"),
 	},
 	{
 		name:    "refused-write-off-keeps-units",
 		meaning: "Units that the staff books out stay taken when the journal has no room for the record.",
-		substitutions: []substitution{{engineAdjust,
-			"			product.tell(a.engine, inventory.StockAdjusted, 0, -delta)\n", "			_ = product\n"}},
+		substitutions: []substitution{
+			{engineAdjust, "\t\ta.undo(op)\n", ""}},
 		test: in(engineFolder, "TestAFullDiskRefusesAndResumes"),
 	},
 	{
 		name:    "take-not-made",
 		meaning: "The product says yes and does not take the units, so others get them too.",
-		substitutions: []substitution{{"actors/product.go",
-			"	if !op.refusal.Refused() {\n		p.evolve(&op.event, line)\n	}\n", ""}},
+		substitutions: []substitution{
+			{"actors/product.go", "\tmoved.Quantity = units\n\tp.evolve(&op.event, &moved)\n", "\tmoved.Quantity = units\n"}},
 		test: in(engineFolder, "TestNobodyBuysWhatIsNotThere"),
 	},
 	{
-		name:          "cancelled-units-not-given-back",
-		meaning:       "The units of an order that was cancelled or expired can never be sold again.",
-		substitutions: []substitution{{engineChange, ".tell(a.engine, kind, from, lines[i].Quantity)\n", ".tell(a.engine, kind, from, 0)\n"}},
-		test:          in(engineFolder, "TestARefusedKeyIsDecidedAnew"),
+		name:    "cancelled-units-not-given-back",
+		meaning: "The units of an order that was cancelled or expired can never be sold again.",
+		substitutions: []substitution{
+			{"actors/slip.go", "\t\ta.forward(op, &a.engine.shelf.get(line.ProductID).mailbox)\n", "\t\top.recycle()\n"}},
+		test: in(engineFolder, "TestARefusedKeyIsDecidedAnew"),
 	},
 	{
 		name:    "hold-forgotten-on-full-disk",
@@ -180,10 +171,11 @@ var engineFaults = []fault{
 		test: in(engineFolder, "TestHoldsEndAfterAFullDisk"),
 	},
 	{
-		name:          "holds-of-last-run-never-end",
-		meaning:       "A start does not watch the deadlines of the orders that it finds.",
-		substitutions: []substitution{{engineRecovery, "		a.deadlines.add(record)\n", ""}},
-		test:          in(engineFolder, "TestHoldsOfTheLastRunEndAfterAStart"),
+		name:    "holds-of-last-run-never-end",
+		meaning: "A start does not watch the deadlines of the orders that it finds.",
+		substitutions: []substitution{
+			{engineRecovery, "\ta.deadlines.follow(record)\n", ""}},
+		test: in(engineFolder, "TestHoldsOfTheLastRunEndAfterAStart"),
 	},
 	{
 		name:    "recovery-not-checked",
@@ -213,23 +205,24 @@ var engineFaults = []fault{
 	},
 	{
 		name:    "panic-not-answered",
-		meaning: "An order actor that panicked stands still and does not answer who waits.",
-		substitutions: []substitution{{engineOrder,
-			"	op.refuse(inventory.Refusal{Code: inventory.CodeUnknownOutcome, Detail: \"The engine failed at this request.\"})\n", ""}},
-		test: in(engineFolder, "TestAPanicQuarantinesOneShard"),
+		meaning: "An order actor that panicked does not answer whom it had in hand.",
+		substitutions: []substitution{
+			{engineOrder, "\t\top.refuse(inventory.Refusal{Code: inventory.CodeUnknownOutcome, Detail: \"The engine failed at this request.\"})\n", ""}},
+		test: in(engineFolder, "TestAPanicRebuildsOneShard"),
 	},
 	{
 		name:    "message-answered-twice",
-		meaning: "A shard in quarantine refuses a message and then handles it all the same.",
-		substitutions: []substitution{{engineOrder,
-			"		op.refuse(refusedQuarantined)\n		return\n", "		op.refuse(refusedQuarantined)\n"}},
-		test: in(engineFolder, "TestAPanicQuarantinesOneShard"),
+		meaning: "An actor that passed a message on and then panicked answers it all the same.",
+		substitutions: []substitution{
+			{engineMailbox, "\tm.letGo(op)\n\tif to.enqueue(op) {\n", "\tif to.enqueue(op) {\n"}},
+		test: in(engineFolder, "TestTenThousandPanics"),
 	},
 	{
-		name:          "two-consumers-of-a-mailbox",
-		meaning:       "Whoever pushes on a mailbox whose consumer runs becomes a second consumer.",
-		substitutions: []substitution{{engineMailbox, "		if old != nil {\n", "		if old != nil && old != running {\n"}},
-		test:          in(engineFolder, "TestMailboxAnswersEveryMessageOnce"),
+		name:    "two-consumers-of-a-mailbox",
+		meaning: "Whoever pushes on a mailbox whose consumer runs becomes a second consumer.",
+		substitutions: []substitution{
+			{engineMailbox, "\t\t\treturn old == nil\n", "\t\t\treturn old == nil || old == running\n"}},
+		test: in(engineFolder, "TestMailboxAnswersEveryMessageOnce"),
 	},
 	{
 		name:          "operations-unbounded",
@@ -266,5 +259,61 @@ var engineFaults = []fault{
 		meaning:       "The program goes on selling when the projection finds data that cannot be verified.",
 		substitutions: []substitution{{engineProjector, "			p.engine.failed(err)\n", ""}},
 		test:          in(engineFolder, "TestCorruptDataEndsTheProgram"),
+	},
+	{
+		name:    "append-without-tenure",
+		meaning: "An order is appended although a product has forgotten, in a panic, the units that it gave.",
+		substitutions: []substitution{
+			{engineOperation, "stop.product.tenure.Load() != stop.taken {", "false {"}},
+		test: in(engineFolder, "TestAnOrderWhoseUnitsAreForgottenIsNotPlaced"),
+	},
+	{
+		name:    "give-without-sequence",
+		meaning: "A rebuilt product gives units again that its new state has already.",
+		substitutions: []substitution{
+			{"actors/product.go", "\tif op.sequence > p.rebuiltAt {\n", "\tif true {\n"}},
+		test: in(engineFolder, "TestTenThousandPanics"),
+	},
+	{
+		name:    "undo-without-tenure",
+		meaning: "A rebuilt product gives units back that it has forgotten.",
+		substitutions: []substitution{
+			{"actors/product.go", "\tif op.oneSlip[0].taken == p.tenure.Load() {\n", "\tif true {\n"}},
+		test: in(engineFolder, "TestTenThousandPanics"),
+	},
+	{
+		name:    "undecided-units-are-gone",
+		meaning: "Who wants units that are not decided yet is refused.",
+		substitutions: []substitution{
+			{"actors/product.go", "\t\tv.wait = p.undecided(op, rules, take, &v.refusal)\n", "\t\tv.wait = false\n"}},
+		test: in(engineFolder, "TestUndecidedUnitsAreNeitherSoldNorGone"),
+	},
+	{
+		name:    "early-refusal-without-the-key",
+		meaning: "A repeat of an accepted order is refused because its product is sold out by now.",
+		substitutions: []substitution{
+			{"actors/soldout.go", "\t\tif e.mayKnowKey(op.event.Key) {\n", "\t\tif false {\n"}},
+		test: in(engineFolder, "TestARepeatIsAnsweredWhateverHappenedSince"),
+	},
+	{
+		name:    "timers-run-during-recovery",
+		meaning: "A hold that ended while the program did not run is ended before its confirm is replayed.",
+		substitutions: []substitution{
+			{"actors/expiry.go", "\tif !d.awake || d.wakesAt != 0", "\tif d.wakesAt != 0"}},
+		test: in(engineFolder, "TestAStartWithOverdueHolds"),
+	},
+	{
+		name:    "limit-not-counted",
+		meaning: "A customer's units are not counted towards the limit.",
+		substitutions: []substitution{
+			{"actors/tenure.go", "\tif (*p)[customer] += units; (*p)[customer] == 0 {\n", "\tif (*p)[customer] += 0 * units; (*p)[customer] == 0 {\n"}},
+		test: in(engineFolder, "TestALimitHoldsForParallelBaskets"),
+	},
+	{
+		name:    "basket-keeps-what-it-tried",
+		meaning: "An order that fails at its second product keeps the units of the first.",
+		substitutions: []substitution{
+			{engineOrder, "\ta.undo(op)\n\ta.abandonKey(op, refusal)\n", "\ta.abandonKey(op, refusal)\n"}},
+		test: in(engineFolder, "TestABasketIsAllOrNothing"),
 	},
 }
