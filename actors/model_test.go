@@ -94,7 +94,7 @@ func (m *model) stepPlace() {
 		return
 	}
 	m.requests = append(m.requests, request)
-	m.place2(request)
+	m.placeBoth(request)
 }
 
 func (m *model) stepRepeat() {
@@ -102,10 +102,10 @@ func (m *model) stepRepeat() {
 	if m.random.IntN(4) == 0 {
 		request.Body[0]++
 	}
-	m.place2(&request)
+	m.placeBoth(&request)
 }
 
-func (m *model) place2(request *PlaceOrder) {
+func (m *model) placeBoth(request *PlaceOrder) {
 	order, code := m.twin.place(request)
 	reply, refusal := m.engine.PlaceOrder(request)
 	m.same("place", code, refusal)
@@ -133,7 +133,7 @@ func (m *model) stepChange(o *twinOrder) {
 	customer := o.customer
 	change := inventory.Change{By: customer}
 	var code inventory.Code
-	what := ""
+	var what string
 	switch n := m.random.IntN(10); n {
 	case 0, 1, 2:
 		what, change.Kind, change.Paid = "confirm", inventory.OrderConfirmed, n == 0

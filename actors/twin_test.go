@@ -21,16 +21,15 @@ type twinProduct struct {
 }
 
 type twinOrder struct {
-	id             inventory.ID // the engine's
-	customer       inventory.ID
-	key, body      inventory.Fingerprint
-	state          string
-	expires, hold  inventory.Instant
-	extended       bool
-	refund         int64
-	lines          []*twinLine
-	moves          map[inventory.Fingerprint]bool
-	changedSinceAt inventory.Instant
+	id            inventory.ID // the engine's
+	customer      inventory.ID
+	key, body     inventory.Fingerprint
+	state         string
+	expires, hold inventory.Instant
+	extended      bool
+	refund        int64
+	lines         []*twinLine
+	moves         map[inventory.Fingerprint]bool
 }
 
 type twinLine struct {
