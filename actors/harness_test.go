@@ -204,6 +204,10 @@ func (h *house) awaitProjection() {
 	ctx, cancel := context.WithTimeout(context.Background(), waitMax)
 	defer cancel()
 	require.NoError(h.t, h.engine.projector.wait(ctx, h.journal.DurableSequence()))
+	// The projector tells the actors a moment after those who wait for it.
+	for _, a := range h.engine.actors {
+		a.post(stepProjected)
+	}
 	h.awaitIdle()
 }
 

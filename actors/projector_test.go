@@ -90,7 +90,7 @@ func TestWhatSQLLacksStaysInMemoryAndJournal(t *testing.T) {
 	require.Equal(t, inventory.Cancelled, found.State)
 	letGo()
 	h.awaitProjection()
-	require.Equal(t, h.journal.DurableSequence(), journal.released.Load())
+	require.Eventually(t, func() bool { return journal.released.Load() == h.journal.DurableSequence() }, waitMax, waitStep)
 }
 
 // A transaction whose outcome is not known is neither repeated nor skipped.
