@@ -224,3 +224,15 @@ func TestAKeyIsClaimedBeforeItsOrderIsDecided(t *testing.T) {
 	require.Equal(t, inventory.Refusal{}, <-first)
 	require.Equal(t, [3]int64{10, 1, 0}, h.stock(product))
 }
+
+// An order that only its product could refuse binds no key either.
+func TestAKeyThatALimitRefusedIsFree(t *testing.T) {
+	h := newHouse(t)
+	customer, product := h.customer(), h.limited(100)
+	key := h.key()
+	_, refusal := h.engine.PlaceOrder(orderOf(customer, key, product, 6))
+	require.Equal(t, inventory.CodeQuantityLimitCustomer, refusal.Code)
+	reply, refusal := h.engine.PlaceOrder(orderOf(customer, key, product, 5))
+	require.Equal(t, inventory.Refusal{}, refusal)
+	require.False(t, reply.Replayed)
+}

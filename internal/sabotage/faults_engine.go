@@ -109,14 +109,14 @@ var engineFaults = []fault{
 		meaning: "A key is not claimed while its order is on the way, so parallel sends make several orders.",
 		substitutions: []substitution{
 			{engineKeys, "\ta.engine.keys.put(key, keyEntry{body: op.event.Body, kind: op.event.Kind, inFlight: true, owner: a})\n", ""}},
-		test: in(engineFolder, "TestParallelPostsOfOneKeyMakeOneOrder"),
+		test: in(engineFolder, "TestAKeyIsClaimedBeforeItsOrderIsDecided"),
 	},
 	{
 		name:    "refused-key-kept",
 		meaning: "A refused order keeps its key, so that it can never be placed.",
 		substitutions: []substitution{
 			{engineKeys, "\ta.engine.keys.delete(op.event.Key)\n\ta.refuseWith(op, refusal)\n", "\ta.refuseWith(op, refusal)\n"}},
-		test: in(engineFolder, "TestARefusedKeyIsDecidedAnew"),
+		test: in(engineFolder, "TestAKeyThatALimitRefusedIsFree"),
 	},
 	{
 		name:    "give-before-append",
@@ -153,7 +153,7 @@ var engineFaults = []fault{
 		meaning: "The product says yes and does not take the units, so others get them too.",
 		substitutions: []substitution{
 			{"actors/product.go", "\tmoved.Quantity = units\n\tp.evolve(&op.event, &moved)\n", "\tmoved.Quantity = units\n"}},
-		test: in(engineFolder, "TestNobodyBuysWhatIsNotThere"),
+		test: in(engineFolder, "TestUndecidedUnitsAreNeitherSoldNorGone"),
 	},
 	{
 		name:    "cancelled-units-not-given-back",
