@@ -68,7 +68,7 @@ func (g *gated) handle(op *operation) {
 func (h *house) shut(product inventory.ID) (entered <-chan struct{}, open func()) {
 	p := h.engine.shelf.get(product)
 	g := &gated{behaviour: p.behaviour, entered: make(chan struct{}, 1), gate: make(chan struct{})}
-	p.behaviour = g
+	p.become(g)
 	return g.entered, func() { close(g.gate) }
 }
 

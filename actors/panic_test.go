@@ -2,6 +2,7 @@ package actors
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"sync/atomic"
 	"testing"
 
@@ -62,13 +63,21 @@ func (j minedJournal) Append(entry persistence.Entry) (uint64, error) {
 	return sequence, err
 }
 
+// become puts another behaviour into an actor, once that is idle.
+func (m *mailbox) become(b behaviour) {
+	for !m.idle() {
+		runtime.Gosched()
+	}
+	m.behaviour = b
+}
+
 // lay puts mines under every actor.
 func (m *minefield) lay(e *Engine) {
 	for _, a := range e.actors {
-		a.behaviour = &mined{a.behaviour, m}
+		a.become(&mined{a.behaviour, m})
 	}
 	e.shelf.each(func(_ inventory.ID, p *productActor) bool {
-		p.behaviour = &mined{p.behaviour, m}
+		p.become(&mined{p.behaviour, m})
 		return true
 	})
 }
@@ -167,7 +176,7 @@ func TestAPanicRebuildsOneShard(t *testing.T) {
 		shard := h.engine.actorOf(shardOf(customer))
 		field := &minefield{odds: 1}
 		sound := shard.behaviour
-		shard.behaviour = &mined{sound, field}
+		shard.become(&mined{sound, field})
 		field.armed.Store(true)
 		if step == stepPlace {
 			_, refusal := h.engine.PlaceOrder(orderOf(customer, h.key(), product, 1))
@@ -196,7 +205,7 @@ func TestARebuildWaitsForSQL(t *testing.T) {
 	h.store.away.Store(true)
 	shard := h.engine.actorOf(shardOf(customer))
 	field := &minefield{odds: 1}
-	shard.behaviour = &mined{shard.behaviour, field}
+	shard.become(&mined{shard.behaviour, field})
 	field.armed.Store(true)
 	_, refusal := h.engine.PlaceOrder(orderOf(customer, h.key(), product, 1))
 	require.Equal(t, inventory.CodeUnknownOutcome, refusal.Code)
@@ -242,7 +251,7 @@ func TestAnOrderWhoseUnitsAreForgottenIsNotPlaced(t *testing.T) {
 	<-entered
 	field := &minefield{odds: 1}
 	p := h.engine.shelf.get(first)
-	p.behaviour = &mined{p.behaviour, field}
+	p.become(&mined{p.behaviour, field})
 	field.armed.Store(true)
 	_, refusal := h.engine.PlaceOrder(orderOf(h.customer(), h.key(), first, 1))
 	require.Equal(t, inventory.CodeQuarantined, refusal.Code)
@@ -254,4 +263,29 @@ func TestAnOrderWhoseUnitsAreForgottenIsNotPlaced(t *testing.T) {
 	reply, refusal := h.engine.PlaceOrder(h.basket(customer, want{first, 1}, want{second, 1}))
 	require.Equal(t, inventory.Refusal{}, refusal)
 	require.Len(t, reply.Order.Lines, 2)
+}
+
+// What settles an event up to the rebuild, and what undoes a giving before it, is in
+// the rebuilt state already, and moves nothing.
+func TestARebuiltProductIgnoresWhatItHas(t *testing.T) {
+	h := newHouse(t, quietly)
+	product := h.product(10)
+	p := h.engine.shelf.get(product)
+	forgotten := p.tenure.Load()
+	h.place(h.customer(), product, 4)
+	p.rebuild()
+	give := h.engine.internal(stepSettle)
+	give.event.Kind, give.event.From, give.sequence = inventory.OrderCancelled, inventory.Reserved, p.rebuiltAt
+	give.oneLine[0].Quantity = 1
+	p.push(give, true)
+	undo := h.engine.internal(stepUndo)
+	undo.event.Kind, undo.oneSlip[0].taken = inventory.OrderExpired, forgotten
+	undo.oneLine[0].Quantity = 1
+	p.push(undo, true)
+	require.EqualValues(t, 6, p.stock.Available())
+	give = h.engine.internal(stepSettle)
+	give.event.Kind, give.event.From, give.sequence = inventory.OrderCancelled, inventory.Reserved, p.rebuiltAt+1
+	give.oneLine[0].Quantity = 1
+	p.push(give, true)
+	require.EqualValues(t, 7, p.stock.Available(), "what came after it counts")
 }

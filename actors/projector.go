@@ -76,8 +76,9 @@ func (p *projector) wait(ctx context.Context, sequence uint64) error {
 		changed := p.changed
 		p.wanted = max(p.wanted, sequence)
 		p.hurry()
+		done := p.position() >= sequence
 		p.mutex.Unlock()
-		if p.position() >= sequence {
+		if done {
 			return nil
 		}
 		select {
@@ -228,14 +229,14 @@ func (p *projector) project(ctx context.Context, from, to persistence.Position, 
 
 // advance tells everyone that SQL has everything up to the position.
 func (p *projector) advance(to persistence.Position) {
-	p.sequence.Store(to.Sequence)
 	p.mutex.Lock()
-	close(p.changed)
-	p.changed = make(chan struct{})
-	p.mutex.Unlock()
+	p.sequence.Store(to.Sequence)
 	for _, a := range p.engine.actors {
 		a.post(stepProjected)
 	}
+	close(p.changed)
+	p.changed = make(chan struct{})
+	p.mutex.Unlock()
 	if err := p.engine.journal.Release(to.Sequence); err != nil {
 		p.engine.log.Warn("old journal segments could not be deleted", "error", err)
 	}

@@ -101,6 +101,7 @@ func TestLinesAreReleasedOneByOne(t *testing.T) {
 	h := newHouse(t)
 	customer := h.customer()
 	a, b := h.twoProducts(5, 5)
+	before := h.journal.DurableSequence()
 	placed, refusal := h.engine.PlaceOrder(h.basket(customer, want{a, 2}, want{b, 3}))
 	require.Equal(t, inventory.Refusal{}, refusal)
 	release := func(product inventory.ID) OrderReply {
@@ -119,7 +120,7 @@ func TestLinesAreReleasedOneByOne(t *testing.T) {
 	}
 	require.Equal(t, inventory.Cancelled, release(b).Order.State)
 	require.Equal(t, [3]int64{5, 0, 0}, h.stock(b))
-	require.EqualValues(t, 2+3, h.journal.DurableSequence(), "a repeat records nothing")
+	require.EqualValues(t, 3, h.journal.DurableSequence()-before, "a repeat records nothing")
 }
 
 // A payment that comes too late is noted once, and takes no stock; the owner is told

@@ -268,20 +268,6 @@ var engineFaults = []fault{
 		test: in(engineFolder, "TestAnOrderWhoseUnitsAreForgottenIsNotPlaced"),
 	},
 	{
-		name:    "give-without-sequence",
-		meaning: "A rebuilt product gives units again that its new state has already.",
-		substitutions: []substitution{
-			{"actors/product.go", "\tif op.sequence > p.rebuiltAt {\n", "\tif true {\n"}},
-		test: in(engineFolder, "TestTenThousandPanics"),
-	},
-	{
-		name:    "undo-without-tenure",
-		meaning: "A rebuilt product gives units back that it has forgotten.",
-		substitutions: []substitution{
-			{"actors/product.go", "\tif op.oneSlip[0].taken == p.tenure.Load() {\n", "\tif true {\n"}},
-		test: in(engineFolder, "TestTenThousandPanics"),
-	},
-	{
 		name:    "undecided-units-are-gone",
 		meaning: "Who wants units that are not decided yet is refused.",
 		substitutions: []substitution{
@@ -310,10 +296,15 @@ var engineFaults = []fault{
 		test: in(engineFolder, "TestALimitHoldsForParallelBaskets"),
 	},
 	{
-		name:    "basket-keeps-what-it-tried",
-		meaning: "An order that fails at its second product keeps the units of the first.",
-		substitutions: []substitution{
-			{engineOrder, "\ta.undo(op)\n\ta.abandonKey(op, refusal)\n", "\ta.abandonKey(op, refusal)\n"}},
-		test: in(engineFolder, "TestABasketIsAllOrNothing"),
+		name:          "give-without-sequence",
+		meaning:       "A rebuilt product gives units again that its new state has already.",
+		substitutions: []substitution{{"actors/product.go", "	if op.sequence > p.rebuiltAt {\n", "	if true {\n"}},
+		test:          in(engineFolder, "TestARebuiltProductIgnoresWhatItHas"),
+	},
+	{
+		name:          "undo-without-tenure",
+		meaning:       "A rebuilt product gives units back that it has forgotten.",
+		substitutions: []substitution{{"actors/product.go", "	if op.oneSlip[0].taken == p.tenure.Load() {\n", "	if true {\n"}},
+		test:          in(engineFolder, "TestARebuiltProductIgnoresWhatItHas"),
 	},
 }

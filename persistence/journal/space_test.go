@@ -132,6 +132,8 @@ func appendSoon(t *testing.T, j *journal.Journal, l *ledger) uint64 {
 func TestFullDiskOpensWithRoomForRecords(t *testing.T) {
 	b, hook := build(t, 12), &faults{}
 	hook.on(b.fs)
+	// What was open for a moment only may have had no time to make one.
+	b.fs.WriteFile(reservePath, make([]byte, segmentBytes))
 	b.fs.SetCapacity(2*segmentBytes + 1<<10)
 	hook.set(func(o crashfs.Operation) crashfs.Fault {
 		// A start that does not wait for the reserve is over before it is made.
