@@ -268,7 +268,11 @@ func TestCrashesLoseNothing(t *testing.T) {
 			h := newHouse(t)
 			product := h.product(100_000)
 			customers := []inventory.ID{h.customer(), h.customer(), h.customer()}
-			for range 6 {
+			rounds := 6
+			if raceEnabled {
+				rounds = 2
+			}
+			for range rounds {
 				acknowledged := h.stormUntil(customers, product, 40+random.IntN(200))
 				h.crash(mode, random)
 				for request, id := range acknowledged {
