@@ -70,7 +70,11 @@ func (h *house) offer(product inventory.ID, callers int, period, length time.Dur
 // orders as it can take: those that it can take are taken, the others are refused at
 // once, memory stays, and afterwards everything is as before.
 func TestOverloadIsRefusedAtOnce(t *testing.T) {
-	const places, syncTime, length = 64, 20 * time.Millisecond, 1500 * time.Millisecond
+	const places, syncTime = 64, 20 * time.Millisecond
+	length := 1500 * time.Millisecond
+	if raceEnabled {
+		length /= 4
+	}
 	disk := crashfs.New()
 	disk.Hook = func(operation crashfs.Operation) crashfs.Fault {
 		if operation.Kind == crashfs.Sync {
@@ -80,7 +84,6 @@ func TestOverloadIsRefusedAtOnce(t *testing.T) {
 	}
 	h := newHouseOn(t, disk, quietly, func(o *Options) { o.InFlightMax = places })
 	product := h.product(inventory.StockQuantityMax)
-	h.store.away.Store(true)
 	alone := h.offer(product, places, 0, length)
 	most := alone.perSecond(length)
 	before := heapBytes()
