@@ -39,6 +39,8 @@ func TestMergeLinesRefusesBadQuantities(t *testing.T) {
 		_, refusal := MergeLines([]Line{{Quantity: quantity}})
 		require.Equal(t, CodeValidationFailed, refusal.Code, "quantity %d", quantity)
 	}
+	_, refusal := MergeLines([]Line{{Quantity: LineQuantityMax}, {Quantity: 1}})
+	require.Equal(t, CodeValidationFailed, refusal.Code, "the sum of two lines")
 }
 
 func TestDecidePlace(t *testing.T) {

@@ -77,4 +77,6 @@ func TestStockReportsAnImpossibleEvent(t *testing.T) {
 	require.ErrorContains(t, stock.Evolve(&Event{Kind: StockAdjusted}, &Line{Quantity: -1}), "BUG:")
 	stock = Stock{OnHand: 1, Reserved: 1}
 	require.ErrorContains(t, stock.Evolve(&Event{Kind: OrderFulfilled}, &line), "BUG:", "held units cannot be shipped")
+	stock = Stock{OnHand: 3, Reserved: 1, Committed: 2}
+	require.ErrorContains(t, stock.Evolve(&Event{Kind: OrderPlaced}, &line), "BUG:", "held and paid units together are all there is")
 }

@@ -79,6 +79,6 @@ var domainFaults = []fault{
 		meaning: "Lines of one product add up to more than an order may take.",
 		substitutions: []substitution{
 			{"inventory/place.go", "\t\tif merged[last].Quantity > LineQuantityMax {\n", "\t\tif false {\n"}},
-		test: in(domainFolder, "TestMergeLinesKeepsEveryUnit"),
+		test: in(domainFolder, "TestMergeLinesRefusesBadQuantities"),
 	},
 }
