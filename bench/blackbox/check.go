@@ -3,41 +3,89 @@ package blackbox
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
 
 // check looks at a server that was started again, before anybody else does: what
-// was shown (C5), the attempts of the cycle (C1, C4), some orders of earlier cycles
-// (C1), keys that are sent again (C2), what is left to buy (C6), and the sums (C3).
+// was shown (C5), the movements of the cycle (C10), its orders (C1, C4), some orders
+// of earlier cycles (C1), keys that are sent again (C2), what is left to buy (C6,
+// C9), and the sums (C3).
 func (w *world) check(earlier []*attempt) {
 	w.inPeace = true
-	defer func() { w.inPeace = false }()
-	w.checkShown()
-	attempts, acknowledgements := w.history.take()
+	begin := time.Now()
+	defer func() { w.inPeace, w.checked = false, time.Since(begin) }()
+	watched := w.watched()
+	w.checkShown(watched)
+	attempts, moves, acknowledgements := w.history.take()
 	w.verdict.Acknowledged += acknowledgements
+	w.checkMoves(moves)
 	w.checkAttempts(attempts)
 	w.checkOrders(earlier, w.lookUp)
+	for _, a := range slices.Concat(attempts, earlier) {
+		w.judge(a.judgeMoves())
+	}
 	w.checkRepeats(attempts)
 	for _, p := range w.onSale {
-		w.buyTheRest(p)
-	}
-	for _, p := range w.products {
-		w.checkSums(p)
-	}
-	w.verdict.Expired = 0
-	for _, a := range w.orders {
-		if a.status == statusExpired {
-			w.verdict.Expired++
+		switch {
+		case p.calm():
+			w.buyTheRest(p)
+		case p.limit != 0:
+			w.checkLimit(p)
 		}
+	}
+	for _, p := range watched {
+		w.checkSums(p)
 	}
 }
 
 // checkShown requires that no stock is older than what anyone was shown of it.
-func (w *world) checkShown() {
-	for _, p := range w.products {
+func (w *world) checkShown(products []*product) {
+	for _, p := range products {
 		_, err := w.readStock(p, p.shown.Load())
 		w.judge(err)
+	}
+}
+
+const (
+	// movesMax bounds the movements that are remembered, movesOldMax those of them that
+	// are repeated in a cycle.
+	movesMax    = 2000
+	movesOldMax = 20
+)
+
+// checkMoves repeats the movements of the cycle that may have been made, and some of
+// earlier ones: those that were acknowledged are answered as repeats, and it turns
+// out what became of the others. Now each was made once or not at all.
+func (w *world) checkMoves(moves []*movement) {
+	moves = slices.DeleteFunc(moves, func(m *movement) bool { return m.outcome == refused })
+	w.parallel(len(moves), func(i int) {
+		if moves[i].outcome == sent {
+			w.tried(movesUnknown)
+		}
+		w.move(moves[i], 1)
+		w.tried(movesAgain)
+	})
+	for range min(movesOldMax, len(w.moves)) {
+		m := w.moves[w.random.IntN(len(w.moves))]
+		w.move(m, 1)
+		w.tried(movesOld)
+		w.moveOther(m)
+	}
+	for _, m := range moves {
+		if m.outcome != acknowledged {
+			continue
+		}
+		w.tallyMove(m)
+		if m.change == adjust {
+			m.product.adjusted += m.delta
+		}
+		if len(w.moves) < movesMax {
+			w.moves = append(w.moves, m)
+		} else {
+			w.moves[w.random.IntN(movesMax)] = m
+		}
 	}
 }
 
@@ -75,10 +123,16 @@ func (w *world) checkAttempts(attempts []*attempt) {
 	}
 }
 
-// keep remembers an order that exists.
+// keep remembers an order that exists, unless what was shown of it was no order of
+// its key: that is a violation already.
 func (w *world) keep(a *attempt) {
+	if a.order == "" {
+		return
+	}
 	w.orders = append(w.orders, a)
-	a.product.orders = append(a.product.orders, a)
+	for _, l := range a.lines {
+		l.product.orders = append(l.product.orders, a)
+	}
 }
 
 // checkOrders looks at orders that exist.
@@ -87,7 +141,7 @@ func (w *world) checkOrders(orders []*attempt, ask func(*attempt) finding) {
 		ask(orders[i])
 		orders[i].settle()
 	})
-	w.verdict.Earlier += len(orders)
+	w.triedMany(lookedUpAgain, len(orders))
 }
 
 // repeatsMax bounds the attempts of a cycle that are sent again after the start.
@@ -101,12 +155,12 @@ func (w *world) checkRepeats(attempts []*attempt) {
 	w.parallel(len(attempts), func(i int) {
 		a := attempts[i]
 		existed := a.order != ""
-		if w.place(a, a.body(), a.body()) == acknowledged {
+		if w.place(a, a.stands(), a.stands()) == acknowledged {
 			made[i] = !existed
 			w.placeOther(a)
 		}
 	})
-	w.verdict.Repeats += len(attempts)
+	w.triedMany(repeats, len(attempts))
 	for i, a := range attempts {
 		if made[i] {
 			w.keep(a)
@@ -119,12 +173,9 @@ func (w *world) checkRepeats(attempts []*attempt) {
 // one unit more: units that come free are not forgotten, and none is sold that is
 // not there.
 func (w *world) buyTheRest(p *product) {
-	if p.lasting || p.brief() {
-		return
-	}
 	for _, a := range p.orders {
-		if a.status == statusReserved || a.status == statusConfirmed {
-			w.change(a, cancel)
+		if a.state.status == statusReserved || a.state.status == statusConfirmed {
+			w.change(a, cancel, 0, false)
 			a.settle()
 			break
 		}
@@ -134,73 +185,58 @@ func (w *world) buyTheRest(p *product) {
 		w.judge(err)
 		return
 	}
-	if s.Available > 0 && w.buyOne(p, s.Available) != acknowledged {
+	if s.Available > 0 && w.buyOne(p, 0, s.Available) != acknowledged {
 		w.violation("%d units of %s are available and cannot be bought", s.Available, p.name)
 	}
-	if w.buyOne(p, 1) != refused {
+	if w.buyOne(p, 0, 1) != refused {
 		w.violation("OVERSOLD: a unit of %s was sold after the last one", p.name)
 	}
+	w.tried(restBought)
 	w.history.take() // they are no acknowledgements of the load
 }
 
+// oneOf makes up an order of one product.
+func (w *world) oneOf(p *product, customer int, quantity int64) *attempt {
+	return newAttempt(fmt.Sprintf("key-of-the-rest-%08d", w.serial.Add(1)), customer, line{p, quantity})
+}
+
 // buyOne places one order.
-func (w *world) buyOne(p *product, quantity int64) outcome {
-	a := &attempt{key: fmt.Sprintf("key-of-the-rest-%08d", w.serial.Add(1)), product: p, quantity: quantity}
+func (w *world) buyOne(p *product, customer int, quantity int64) outcome {
+	a := w.oneOf(p, customer, quantity)
 	w.judge(w.history.begin(a))
-	result := w.place(a, quantity)
+	result := w.place(a, 0)
 	if result == acknowledged {
 		w.keep(a)
 	}
 	return result
 }
 
-// sumsMax bounds the wait for a moment at which no hold of a product ends.
-const sumsMax = 15 * time.Second
-
-// checkSums compares the stock of a product with its orders. While holds end, both
-// change: the orders are those of the stock when it has the same version before and
-// after they were read.
-func (w *world) checkSums(p *product) {
-	deadline := time.Now().Add(sumsMax)
-	for {
-		before, err := w.readStock(p, p.shown.Load())
-		w.lookAtHolds(p)
-		after, again := w.readStock(p, p.shown.Load())
-		switch {
-		case err != nil || again != nil:
-			w.judge(err)
-			w.judge(again)
-			return
-		case before.Version == after.Version:
-			w.judge(p.judgeSums(after))
-			return
-		case time.Now().After(deadline):
-			w.violation("the stock of %s did not come to rest within %s: %+v", p.name, sumsMax, after)
-			return
-		}
-	}
-}
-
-// lookAtHolds looks up the orders whose holds may have ended, if those of the
-// product do.
-func (w *world) lookAtHolds(p *product) {
-	if !p.brief() {
-		return
-	}
-	var held []*attempt
-	for _, a := range p.orders {
-		if a.status == statusReserved {
-			held = append(held, a)
-		}
-	}
-	w.parallel(len(held), func(i int) { w.lookUp(held[i]) })
-}
-
 // endMax is how long after its end a hold may go on in a server that is left in
 // peace.
 const endMax = 5 * time.Second
 
-// checkEnds requires that every hold ends: a restart must not forget a deadline.
+// byIDMax bounds the orders that are looked up by their ID at the end.
+const byIDMax = 20_000
+
+// checkAll looks at everything that there ever was.
+func (w *world) checkAll() {
+	w.inPeace = true
+	w.checkEnds()
+	w.checkOrders(w.orders, w.lookUp)
+	w.random.Shuffle(len(w.orders), func(i, j int) { w.orders[i], w.orders[j] = w.orders[j], w.orders[i] })
+	w.checkOrders(w.orders[:min(byIDMax, len(w.orders))], w.lookUpByID)
+	for _, a := range w.orders {
+		w.judge(a.judgeMoves())
+	}
+	w.checkEnds()
+	for _, p := range w.products {
+		w.checkSums(p)
+	}
+	w.tally()
+}
+
+// checkEnds requires that every brief hold ends: a restart must not forget a
+// deadline.
 func (w *world) checkEnds() {
 	for _, p := range w.products {
 		if !p.brief() {
@@ -209,23 +245,26 @@ func (w *world) checkEnds() {
 		w.awaitEnds(p)
 		w.checkSums(p)
 		for _, a := range p.orders {
-			if a.status == statusReserved {
+			if a.state.status == statusReserved {
 				w.violation("FOREVER: the hold of order %s of %s ended at %s and goes on", a.order, p.name, a.expires)
 			}
 		}
 	}
 }
 
-// awaitEnds returns when nothing is held of the product, or when nothing should be.
+// awaitEnds returns when no order of the product is held, or when none should be. The
+// stock alone does not tell: an order that has released or dropped its units of the
+// product is held for others.
 func (w *world) awaitEnds(p *product) {
 	deadline := time.Now()
 	for _, a := range p.orders {
-		if over := a.expires.Add(endMax); over.After(deadline) {
+		if over := a.expires.Add(endMax); a.state.status == statusReserved && over.After(deadline) {
 			deadline = over
 		}
 	}
+	held := func(a *attempt) bool { return a.state.status == statusReserved }
 	for time.Now().Before(deadline) {
-		if s, err := w.readStock(p, p.shown.Load()); err != nil || s.Reserved == 0 {
+		if w.lookAtHolds(p); !slices.ContainsFunc(p.orders, held) {
 			return
 		}
 		pause(w.random, 20*time.Millisecond)

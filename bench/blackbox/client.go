@@ -3,6 +3,7 @@ package blackbox
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -42,15 +43,34 @@ func (a answer) String() string { return fmt.Sprintf("%d %s", a.status, a.body) 
 // unknown reports whether the answer leaves open what became of the request (P4).
 func (a answer) unknown() bool { return a.status == 0 || a.status == fasthttp.StatusServiceUnavailable }
 
+// refusal is what is read of a problem.
+type refusal struct {
+	Code      string `json:"code"`
+	Remaining int64  `json:"remaining"`
+}
+
+// refusal reads a problem; nothing from any other answer.
+func (a answer) refusal() (r refusal) {
+	if a.status < 400 || json.Unmarshal(a.body, &r) != nil {
+		return refusal{}
+	}
+	return r
+}
+
 // code returns the code of a problem.
-func (a answer) code() string {
-	var problem struct {
-		Code string `json:"code"`
+func (a answer) code() string { return a.refusal().Code }
+
+// short is what the history keeps of answers.
+func short(replies []answer) string {
+	words := make([]string, 0, len(replies))
+	for _, reply := range replies {
+		word := reply.code()
+		if word == "" {
+			word = string(reply.body[:min(len(reply.body), 46)]) // the ID of an order comes first
+		}
+		words = append(words, fmt.Sprintf("%d %t %s", reply.status, reply.replayed, word))
 	}
-	if json.Unmarshal(a.body, &problem) != nil {
-		return ""
-	}
-	return problem.Code
+	return strings.Join(words, ", ")
 }
 
 func (c *client) do(request call) answer {
@@ -82,13 +102,29 @@ type order struct {
 	Status     string    `json:"status"`
 	PlacedAt   time.Time `json:"placed_at"`
 	ExpiresAt  time.Time `json:"expires_at"`
+	Extended   bool      `json:"extended"`
 	UpdatedAt  time.Time `json:"updated_at"`
 	ServerTime time.Time `json:"server_time"`
-	Items      []struct {
-		ProductID    string `json:"product_id"`
-		Quantity     int64  `json:"quantity"`
-		StockVersion int64  `json:"stock_version"`
-	} `json:"items"`
+	Items      []item    `json:"items"`
+	Total      money     `json:"total"`
+	RefundDue  *money    `json:"refund_due"`
+}
+
+type money struct {
+	Amount int64 `json:"amount"`
+}
+
+// item is what is read of a line of an order.
+type item struct {
+	ProductID    string `json:"product_id"`
+	Quantity     int64  `json:"quantity"`
+	Price        money  `json:"price"`
+	StockVersion int64  `json:"stock_version"`
+	Dropped      int64  `json:"dropped"`
+	DroppedFor   string `json:"dropped_for"`
+	Released     int64  `json:"released"`
+	Shipped      int64  `json:"shipped"`
+	Returned     int64  `json:"returned"`
 }
 
 // stock is what is read of a stock.

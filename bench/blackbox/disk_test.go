@@ -69,12 +69,12 @@ func fill(t *testing.T, path string) {
 
 // orderOne places an order of one unit.
 func (w *world) orderOne(t *testing.T, customer int) (*attempt, answer) {
-	a := &attempt{key: fmt.Sprintf("key-of-a-full-disk-%08d", w.serial.Add(1)), customer: customer, product: w.products[0], quantity: 1}
+	a := newAttempt(fmt.Sprintf("key-of-a-full-disk-%08d", w.serial.Add(1)), customer, line{w.products[0], 1})
 	require.NoError(t, w.history.begin(a))
-	reply := w.send(a, a.quantity)
-	result, _, err := a.judgePlacement(placement{quantity: a.quantity, alone: true}, reply)
+	reply := w.send(a, 0)
+	result, _, err := a.judgePlacement(placement{alone: true}, reply)
 	w.judge(err)
-	w.history.end(a, result, reply.String())
+	w.history.end(a, result, []answer{reply})
 	return a, reply
 }
 
@@ -123,9 +123,9 @@ func (w *world) orderWhile(t *testing.T, more func(*attempt, answer) bool) {
 // the first time that it is acknowledged, and none after that.
 func (w *world) repeatRefusals(t *testing.T, refusals []*attempt) {
 	for _, a := range refusals {
-		require.Eventually(t, func() bool { return w.place(a, 1) == acknowledged }, 10*time.Second, 20*time.Millisecond)
+		require.Eventually(t, func() bool { return w.place(a, 0) == acknowledged }, 10*time.Second, 20*time.Millisecond)
 		require.Equal(t, 1, a.made, "key %s was answered as new %d times", a.key, a.made)
-		require.Equal(t, acknowledged, w.place(a, 1))
+		require.Equal(t, acknowledged, w.place(a, 0))
 		require.Equal(t, 1, a.made, "key %s made a second order", a.key)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -36,7 +37,9 @@ const (
 	orderReaders = 2
 	// earlierMax is how many orders of earlier cycles are looked at in a cycle, some
 	// of them after somebody has changed them.
-	earlierMax = 200
+	earlierMax = 240
+	// endingMax is how many of them are paid for at the moment when their hold ends.
+	endingMax = 40
 	// killDelayMax is how long the load goes on, at most, when there was enough of it.
 	killDelayMax = 100 * time.Millisecond
 )
@@ -47,17 +50,22 @@ type world struct {
 	random  *rand.Rand
 	client  *client
 	history *history
-	admin   string
-	tokens  []string
+	// admin and service are API keys, tokens those of the customers.
+	admin, service string
+	tokens         []string
 	// lasting products are ordered in every cycle; onSale are those of this cycle, and
 	// products all that there ever were.
 	lasting, onSale, products []*product
-	// orders are the attempts that are known to have made an order.
+	// orders are the attempts that are known to have made an order; moves are some of
+	// the movements that are known to have been made.
 	orders []*attempt
+	moves  []*movement
 	// earlier hands out orders of earlier cycles to be changed.
 	earlier chan *attempt
 	// recovery is how long the last recovery took that was let to end.
 	recovery time.Duration
+	// loaded and checked are how long the last load and the last check took.
+	loaded, checked time.Duration
 	// inPeace says that nobody is about to kill the server: it has to answer.
 	inPeace bool
 	serial  atomic.Int64
@@ -67,12 +75,41 @@ type world struct {
 	verdict Verdict
 }
 
+// eraCyclesMax is how many cycles a data directory lives. A start loads the keys of a
+// day, so in one that lived for a thousand cycles it would be most of the run, and
+// every order would have to be remembered until the end.
+const eraCyclesMax = 100
+
 // Run loops. The error is one of the environment, or a server that ended by itself;
 // violations are in the verdict.
-func (l Loop) Run(ctx context.Context) (_ *Verdict, err error) {
+func (l Loop) Run(ctx context.Context) (*Verdict, error) {
+	total := &Verdict{}
+	folder, name := filepath.Split(l.Server.Data)
+	for begun := 0; begun < l.Cycles; begun += eraCyclesMax {
+		era, server := l, *l.Server
+		era.Server, era.Cycles, era.Seed = &server, min(eraCyclesMax, l.Cycles-begun), l.Seed+uint64(begun)
+		home := filepath.Join(folder, fmt.Sprintf("from-%d", begun))
+		server.Data = filepath.Join(home, name)
+		if err := os.MkdirAll(home, 0o700); err != nil {
+			return total, err
+		}
+		v, err := era.live(ctx)
+		total.add(v)
+		if err != nil || len(v.Violations) > 0 {
+			return total, err // what the server left is evidence
+		}
+		if err := os.RemoveAll(home); err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// live runs the cycles of one data directory.
+func (l Loop) live(ctx context.Context) (_ *Verdict, err error) {
 	w := &world{Loop: l, random: rand.New(rand.NewPCG(l.Seed, 1))}
 	if w.history, err = newHistory(filepath.Join(filepath.Dir(l.Server.Data), "history")); err != nil {
-		return nil, err
+		return &w.verdict, err
 	}
 	defer func() { err = errors.Join(err, w.history.close()) }()
 	defer w.Server.abandon()
@@ -83,10 +120,12 @@ func (l Loop) Run(ctx context.Context) (_ *Verdict, err error) {
 		return &w.verdict, err
 	}
 	for range l.Cycles {
+		begin := time.Now()
 		if err := w.killCycle(ctx); err != nil {
 			return &w.verdict, err
 		}
-		fmt.Fprintln(l.Out, w.verdict.String())
+		fmt.Fprintf(l.Out, "%s (%.1f s: %.1f s of load, the last recovery %.2f s, %.1f s of checks)\n", &w.verdict,
+			time.Since(begin).Seconds(), w.loaded.Seconds(), w.recovery.Seconds(), w.checked.Seconds())
 	}
 	return &w.verdict, w.stopCycle(ctx)
 }
@@ -98,8 +137,10 @@ func (w *world) open(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if w.admin, err = w.Server.run("apikey", "create", "--name", "blackbox", "--role", "admin"); err != nil {
-		return err
+	for role, key := range map[string]*string{"admin": &w.admin, "service": &w.service} {
+		if *key, err = w.Server.run("apikey", "create", "--name", "blackbox-"+role, "--role", role); err != nil {
+			return err
+		}
 	}
 	if err := w.readTokens(tokens); err != nil {
 		return err
@@ -170,11 +211,7 @@ func (w *world) stopCycle(ctx context.Context) error {
 		return err
 	}
 	w.check(earlier)
-	w.inPeace = true
-	w.checkEnds()
-	w.checkOrders(w.orders, w.lookUp)
-	w.checkOrders(w.orders, w.lookUpByID)
-	w.checkEnds()
+	w.checkAll()
 	err = w.Server.stop()
 	w.checkLog()
 	return err
@@ -183,10 +220,12 @@ func (w *world) stopCycle(ctx context.Context) error {
 // load lets buyers and readers at the server, and ends it when there was enough of
 // that. It returns the orders of earlier cycles that may have been changed.
 func (w *world) load(ctx context.Context, end func() error) ([]*attempt, error) {
+	begin := time.Now()
+	defer func() { w.loaded = time.Since(begin) }()
+	earlier, ending := w.chooseEarlier()
 	if err := w.openFresh(); err != nil {
 		return nil, err
 	}
-	earlier := w.chooseEarlier()
 	stop := make(chan struct{})
 	var group sync.WaitGroup
 	run := func(count int, do func(int, *rand.Rand)) {
@@ -196,6 +235,8 @@ func (w *world) load(ctx context.Context, end func() error) ([]*attempt, error) 
 		}
 	}
 	run(buyers, func(i int, random *rand.Rand) { w.buy(i, random, stop) })
+	run(1, func(_ int, random *rand.Rand) { w.adjustStocks(random, stop) })
+	run(1, func(_ int, random *rand.Rand) { w.payAtTheEnd(ending, random, stop) })
 	run(stockReaders, func(_ int, random *rand.Rand) { w.readStocks(random, stop) })
 	run(orderReaders, func(_ int, random *rand.Rand) { w.readOrders(random, stop) })
 	err := w.awaitAcknowledgements(ctx)
@@ -208,29 +249,41 @@ func (w *world) load(ctx context.Context, end func() error) ([]*attempt, error) 
 	return earlier, err
 }
 
-// chooseEarlier draws orders that exist, and those whose holds are about to end.
-func (w *world) chooseEarlier() []*attempt {
-	var chosen []*attempt
-	for i := len(w.orders) - 1; i >= 0 && len(chosen) < earlierMax/2; i-- {
-		if a := w.orders[i]; a.product.brief() && a.status == statusReserved {
-			chosen = append(chosen, a)
-		}
-	}
+// chooseEarlier draws orders that exist: those whose holds are about to end, those
+// that were paid for first and are not shipped, and any. ending are some of the first,
+// in the order in which they end; nobody else is given these.
+func (w *world) chooseEarlier() (chosen, ending []*attempt) {
 	known := make(map[*attempt]bool)
-	for _, a := range chosen {
-		known[a] = true
-	}
-	for range min(earlierMax-len(chosen), len(w.orders)) {
-		if a := w.orders[w.random.IntN(len(w.orders))]; !known[a] {
+	choose := func(a *attempt, most int) {
+		if len(chosen) < most && !known[a] {
 			known[a] = true
 			chosen = append(chosen, a)
 		}
 	}
-	w.earlier = make(chan *attempt, len(chosen))
-	for _, a := range chosen {
-		w.earlier <- a
+	now := time.Now()
+	for _, p := range w.onSale {
+		for _, a := range p.orders {
+			switch {
+			case a.endsBefore(now.Add(2 * time.Second)):
+				choose(a, earlierMax/3)
+			case a.state.status == statusConfirmed || a.state.status == statusPartiallyShipped:
+				choose(a, earlierMax*3/4)
+			}
+		}
 	}
-	return chosen
+	for range min(earlierMax, len(w.orders)) {
+		choose(w.orders[w.random.IntN(len(w.orders))], earlierMax)
+	}
+	w.earlier = make(chan *attempt, len(chosen))
+	for _, i := range w.random.Perm(len(chosen)) {
+		if a := chosen[i]; a.endsBefore(now.Add(2*time.Second)) && now.Before(a.expires) && len(ending) < endingMax {
+			ending = append(ending, a)
+		} else {
+			w.earlier <- a
+		}
+	}
+	slices.SortFunc(ending, func(a, b *attempt) int { return a.expires.Compare(b.expires) })
+	return chosen, ending
 }
 
 // pause lets the server run for a while before it is killed: the moment of the

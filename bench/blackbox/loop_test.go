@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,8 +43,8 @@ func server(t *testing.T) string {
 
 // A server that is killed under load, also while it recovers, loses nothing that
 // anyone was told, sells no unit twice, and makes no second order of a key.
-// HOLDFAST_CRASH_CYCLES sets how often it is killed; with -artifacts, go test keeps
-// the history and what the server left.
+// HOLDFAST_CRASH_CYCLES sets how often it is killed; when it fails, go test -artifacts
+// keeps the history and what the server left.
 func TestKillLosesNothing(t *testing.T) {
 	cycles := 5
 	if text := os.Getenv("HOLDFAST_CRASH_CYCLES"); text != "" {
@@ -60,8 +61,9 @@ func TestKillLosesNothing(t *testing.T) {
 		Cycles: cycles, AcknowledgementsMin: 500, Seed: seed, Out: t.Output(),
 	}.Run(t.Context())
 	t.Log(verdict)
+	t.Log(verdict.Details())
 	require.NoError(t, err)
-	require.Empty(t, verdict.Violations)
+	require.Empty(t, strings.Join(verdict.Violations, "\n"))
 	require.GreaterOrEqual(t, verdict.Acknowledged, 500*cycles)
 	requireTried(t, verdict, cycles)
 }
@@ -70,17 +72,15 @@ func TestKillLosesNothing(t *testing.T) {
 // anything to look at has not shown anything.
 func requireTried(t *testing.T, v *Verdict, cycles int) {
 	t.Helper()
+	require.Empty(t, v.missing(cycles), "this never happened")
 	for what, count := range map[string]int{
-		"refusals": v.Refused, "changes": v.Changes, "keys sent at once": v.Duplicates,
-		"other bodies": v.OtherBodies, "repeats": v.Repeats, "reads of stocks": v.StockReads, "reads of orders": v.OrderReads,
-		"orders looked up again": v.Earlier, "verified journals": v.Verified, "kills during recovery": v.Recoveries,
+		"refusals": v.Refused, "changes": v.Changes, "movements": v.Moves,
+		"verified journals": v.Verified, "kills during recovery": v.Recoveries,
 	} {
 		require.NotZero(t, count, what)
 	}
-	require.Equal(t, briefHolds, v.Expired > 0, "%d holds expired", v.Expired)
 	if cycles >= 10 {
 		require.GreaterOrEqual(t, v.InFlight*10, cycles, "too few kills met a batch in flight")
-		require.Equal(t, briefHolds, v.TooLateToConfirm > 0, "%d confirmations came after the hold", v.TooLateToConfirm)
 		require.NotZero(t, v.Replays, "no kill met a server that had opened its journal")
 	}
 }

@@ -2,7 +2,6 @@ package blackbox
 
 import (
 	"fmt"
-	"strings"
 	"sync"
 )
 
@@ -10,6 +9,7 @@ import (
 const (
 	codeInProgress = "request_in_progress"
 	codeKeyReused  = "idempotency_key_reused"
+	codeLimit      = "quantity_limit_customer"
 )
 
 // isStockCode reports the codes that say that units are missing.
@@ -17,17 +17,17 @@ func isStockCode(code string) bool {
 	return code == "insufficient_stock" || code == "sold_out" || code == "all_held"
 }
 
-// send sends the key with a body of so many units.
-func (w *world) send(a *attempt, quantity int64) answer {
-	return w.client.do(call{method: "POST", path: "/api/orders", token: w.tokens[a.customer], key: a.key,
-		body: fmt.Sprintf(`{"items":[{"product_id":%q,"quantity":%d}]}`, a.product.id, quantity)})
+// send sends the key with a body of so many units more.
+func (w *world) send(a *attempt, more int64) answer {
+	return w.client.do(call{method: "POST", path: "/api/orders", token: w.tokens[a.customer], key: a.key, body: a.body(more)})
 }
 
 // placement is one sending of a key.
 type placement struct {
-	quantity int64
-	// order and status are what had been shown when it was sent.
-	order, status string
+	more int64
+	// order and before are what had been shown when it was sent.
+	order  string
+	before state
 	// alone: no other request with the key was under way.
 	alone bool
 }
@@ -45,21 +45,37 @@ func (a *attempt) judgePlacement(p placement, reply answer) (result outcome, con
 		return refused, true, nil
 	case reply.status == 422 && code == codeKeyReused && a.mayBeOther(p):
 		return refused, true, nil
-	case reply.status == 409 && isStockCode(code) && !a.product.lasting && p.order == "":
+	case reply.status == 409 && p.order == "" && a.mayLack(code):
 		return refused, false, nil
 	}
-	return refused, false, fmt.Errorf("key %s with %d units of %s (order %q before) was answered with %s",
-		a.key, p.quantity, a.product.name, p.order, reply)
+	return refused, false, fmt.Errorf("%s, with %d units more (order %q before), was answered with %s", a, p.more, p.order, reply)
+}
+
+// mayLack reports whether the order can be refused with the code for want of units:
+// one of its products must be scarce or limited, and all of them when fewer units
+// are welcome too.
+func (a *attempt) mayLack(code string) bool {
+	scarce, limited := 0, 0
+	for _, l := range a.lines {
+		if !l.product.lasting {
+			scarce++
+		}
+		if l.product.limit != 0 {
+			limited++
+		}
+	}
+	if a.partial && scarce < len(a.lines) {
+		return false
+	}
+	return isStockCode(code) && scarce > 0 || code == codeLimit && limited > 0
 }
 
 // mayBeOther reports whether the key may have stood for another body. While two
 // bodies are under way it may have stood for each of them in turn: one that is
 // refused for stock gives the key up.
 func (a *attempt) mayBeOther(p placement) bool {
-	a.mutex.Lock()
-	defer a.mutex.Unlock()
 	if p.order != "" {
-		return p.quantity != a.units
+		return p.more != a.stands()
 	}
 	return !p.alone && a.rival != 0
 }
@@ -69,11 +85,11 @@ func (a *attempt) judgeAcknowledgement(p placement, reply answer) error {
 	if err != nil {
 		return fmt.Errorf("an acknowledgement cannot be read: %w", err)
 	}
-	if err := a.observe(p.status, &placed); err != nil {
+	if err := a.observe(p.before, &placed); err != nil {
 		return err
 	}
-	if placed.Items[0].Quantity != p.quantity {
-		return fmt.Errorf("key %s was sent with %d units and answered with %s", a.key, p.quantity, reply)
+	if a.stands() != p.more {
+		return fmt.Errorf("%s was sent with %d units more and answered with %s", a, p.more, reply)
 	}
 	if reply.replayed {
 		return nil
@@ -81,58 +97,65 @@ func (a *attempt) judgeAcknowledgement(p placement, reply answer) error {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	a.made++
-	if a.made > 1 || p.order != "" || placed.Status != statusReserved {
+	s := placed.state()
+	if a.made > 1 || p.order != "" || s.status != statusReserved || s.extended || s.sum(releasedOf) != 0 {
 		return fmt.Errorf("SECOND: key %s (order %q before) was answered as new: %s", a.key, p.order, reply)
 	}
 	return nil
 }
 
-// place sends a key, from as many callers at once as there are quantities, and
-// notes what came of it.
-func (w *world) place(a *attempt, quantities ...int64) outcome {
-	order, status := a.shown()
-	replies := make([]answer, len(quantities))
+// place sends a key, from as many callers at once as there are bodies, and notes
+// what came of it.
+func (w *world) place(a *attempt, bodies ...int64) outcome {
+	order, before := a.shown()
+	replies := make([]answer, len(bodies))
 	var group sync.WaitGroup
-	for i, quantity := range quantities {
-		group.Go(func() { replies[i] = w.send(a, quantity) })
+	for i, more := range bodies {
+		group.Go(func() { replies[i] = w.send(a, more) })
 	}
 	group.Wait()
 	results := make(map[outcome]int)
 	contests := 0
 	for i, reply := range replies {
 		w.expectAnswer(reply)
-		result, contested, err := a.judgePlacement(placement{quantity: quantities[i], order: order, status: status,
-			alone: len(quantities) == 1}, reply)
+		result, contested, err := a.judgePlacement(placement{more: bodies[i], order: order, before: before, alone: len(bodies) == 1}, reply)
 		w.judge(err)
 		results[result]++
 		if contested {
 			contests++
 		}
+		if reply.code() == codeLimit {
+			w.tried(refusedForLimit)
+		}
 	}
 	if contests == len(replies) && order == "" {
-		w.violation("key %s is taken, and by nobody: %s", a.key, replies)
+		w.violation("%s is taken, and by nobody: %s", a, replies)
 	}
-	result := refused
+	result := combine(results)
+	w.history.end(a, result, replies)
+	return result
+}
+
+// combine returns what several answers say together.
+func combine(results map[outcome]int) outcome {
 	switch {
 	case results[acknowledged] > 0:
-		result = acknowledged
+		return acknowledged
 	case results[sent] > 0:
-		result = sent
+		return sent
 	}
-	w.history.end(a, result, strings.ReplaceAll(fmt.Sprint(replies), "\n", " "))
-	return result
+	return refused
 }
 
 // placeOther sends the key of an order with another body: it must be refused.
 func (w *world) placeOther(a *attempt) {
-	reply := w.send(a, a.otherBody())
+	reply := w.send(a, a.stands()+10)
 	w.expectAnswer(reply)
 	if reply.unknown() {
 		return
 	}
-	w.count(func(v *Verdict) { v.OtherBodies++ })
+	w.tried(otherBodies)
 	if reply.status != 422 || reply.code() != codeKeyReused {
-		w.violation("SECOND: key %s stands for order %s of %d units, and another body was answered with %s",
-			a.key, a.order, a.units, reply)
+		w.violation("SECOND: %s stands for order %s, and another body was answered with %s", a, a.order, reply)
 	}
 }

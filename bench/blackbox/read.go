@@ -33,7 +33,7 @@ func (w *world) readStocks(random *rand.Rand, stop <-chan struct{}) {
 		w.judge(err)
 		seen[p] = s.Version
 		p.show(s.Version)
-		w.count(func(v *Verdict) { v.StockReads++ })
+		w.tried(stockReads)
 	}
 }
 
@@ -54,7 +54,7 @@ func (w *world) readOrders(random *rand.Rand, stop <-chan struct{}) {
 		if w.lookUp(a) == noAnswer {
 			return
 		}
-		w.count(func(v *Verdict) { v.OrderReads++ })
+		w.tried(orderReads)
 	}
 }
 
@@ -94,14 +94,14 @@ func (w *world) ask(a *attempt, path string) finding {
 
 // judgeLookUp says what is wrong with the answer. An order that was shown before
 // the question must be there.
-func (a *attempt) judgeLookUp(id, before string, reply answer) (finding, error) {
+func (a *attempt) judgeLookUp(id string, before state, reply answer) (finding, error) {
 	switch {
 	case reply.status == 0:
 		return noAnswer, nil
 	case reply.unknown(), reply.status == 409 && reply.code() == codeInProgress:
 		return unknown, nil
 	case reply.status == 404 && id != "":
-		return absent, fmt.Errorf("LOST: order %s of key %s was shown as %s and is gone", id, a.key, before)
+		return absent, fmt.Errorf("LOST: order %s of key %s was shown as %+v and is gone", id, a.key, before)
 	case reply.status == 404:
 		return absent, nil
 	}

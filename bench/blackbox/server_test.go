@@ -99,7 +99,7 @@ func TestAReadyServerIsNotRecovering(t *testing.T) {
 func TestCheckFindsWhatWasLost(t *testing.T) {
 	a := shownAs(statusReserved)
 	a.outcome = acknowledged
-	a.product.show(3)
+	a.lines[0].product.show(3)
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	require.NoError(t, err)
 	front := &fasthttp.Server{Handler: func(ctx *fasthttp.RequestCtx) {
@@ -111,11 +111,11 @@ func TestCheckFindsWhatWasLost(t *testing.T) {
 	}}
 	go func() { _ = front.Serve(listener) }()
 	t.Cleanup(func() { require.NoError(t, front.Shutdown()) })
-	w := &world{client: newClient(listener.Addr().String()), tokens: []string{"token"}, products: []*product{a.product, {id: "q", name: "other", opening: 100}}}
+	w := &world{client: newClient(listener.Addr().String()), tokens: []string{"token"}, products: []*product{a.lines[0].product, {id: "q", name: "other", opening: 100}}}
 	w.history, err = newHistory(filepath.Join(t.TempDir(), "history"))
 	require.NoError(t, err)
 	require.NoError(t, w.history.begin(a))
-	w.history.end(a, acknowledged, "")
+	w.history.end(a, acknowledged, nil)
 	w.check(nil)
 	found := fmt.Sprint(w.verdict.Violations)
 	for _, expected := range []string{"BACK: product was shown at version 3", "LOST: order one", "SUMS: other shows"} {
@@ -133,8 +133,8 @@ func TestTheHistoryKnowsAKeyBeforeItIsSent(t *testing.T) {
 	data, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Contains(t, string(data), "sent key ")
-	h.end(a, acknowledged, "")
-	h.end(a, sent, "")
+	h.end(a, acknowledged, nil)
+	h.end(a, sent, nil)
 	require.Equal(t, acknowledged, a.outcome, "a repeat without an answer takes nothing back")
 	require.Equal(t, 1, h.acknowledged())
 	require.NoError(t, h.close())
