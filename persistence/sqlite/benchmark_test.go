@@ -1,7 +1,9 @@
 package sqlite
 
 import (
+	"bytes"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -125,4 +127,43 @@ func BenchmarkOrdersPage(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkPurgeKeys purges 2,000 at a time of the keys of 200,000 orders: keys that
+// are too young, old ones of orders that still wait to be shipped, and old ones that
+// nothing needs any more, which come back before the next call.
+func BenchmarkPurgeKeys(b *testing.B) {
+	const limit = 2_000
+	s := &sales{}
+	store := s.open(b)
+	var keys []persistence.IdempotencyKey
+	for range 100 {
+		records, to := s.batch()
+		require.NoError(b, store.Project(b.Context(), s.position, to, records))
+		s.position = to
+		for i := range records {
+			event := &records[i].Event
+			keys = append(keys, persistence.IdempotencyKey{Key: event.Key, Body: event.Body, Kind: event.Kind, Subject: event.Order, At: event.At})
+		}
+	}
+	slices.SortFunc(keys, func(a, b persistence.IdempotencyKey) int { return bytes.Compare(a.Key[:], b.Key[:]) })
+	purge := func(b *testing.B, since inventory.Instant, want int) {
+		store.purged = inventory.Fingerprint{}
+		for n := 0; b.Loop(); n++ {
+			deleted, err := store.PurgeKeys(b.Context(), since, limit)
+			if err != nil || deleted != want {
+				b.Fatal(err, deleted)
+			}
+			b.StopTimer()
+			if first := n * limit % len(keys); want > 0 {
+				useKeys(b, store, keys[first:first+limit]...)
+			}
+			b.StartTimer()
+		}
+	}
+	b.Run("Young", func(b *testing.B) { purge(b, benchmarkStart, 0) })
+	b.Run("Unsettled", func(b *testing.B) { purge(b, s.at+1, 0) })
+	_, err := store.writer.ExecContext(b.Context(), "UPDATE orders SET state = 3")
+	require.NoError(b, err)
+	b.Run("Needless", func(b *testing.B) { purge(b, s.at+1, limit) })
 }

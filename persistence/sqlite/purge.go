@@ -10,7 +10,10 @@ import (
 	"holdfast/inventory"
 )
 
-// purgeStride is how many keys PurgeKeys looks at for each that it may delete.
+// purgeStride is how many keys PurgeKeys looks at for each that it may delete. A
+// caller that goes on while calls reach their limit leaves about one key in
+// purgeStride that could be deleted; a larger stride leaves fewer, and makes calls
+// that find nothing longer.
 const purgeStride = 16
 
 // The queries of a purge: where a number of keys after a place end, and the keys
@@ -27,9 +30,14 @@ const (
 // PurgeKeys walks through the keys in their own order, from where the last call
 // stopped, and begins anew at the end. Keys are hashes, so every part of them is a
 // fair sample of all, and what is deleted together lies together: a call writes
-// few pages, where deleting by time would write one for nearly every key. One call
-// looks at purgeStride × limit keys at most, so the writer is never held for long;
-// an index by time would let it look at fewer, and cost every order an insert.
+// few pages, where deleting by time would write one for nearly every key. An index
+// by time would cost every order an insert, and not help: old keys of orders that
+// wait to be shipped would be looked at again and again.
+//
+// One call looks at purgeStride × limit keys at most. With a limit of 2,000 it
+// holds the writer for 4 ms when the keys are young, 13 ms when it deletes 2,000,
+// and 70 ms at worst: when all are old, and their orders wait to be shipped
+// (BenchmarkPurgeKeys, two busy processors).
 func (s *Store) PurgeKeys(ctx context.Context, since inventory.Instant, limit int) (deleted int, err error) {
 	if limit <= 0 {
 		return 0, nil

@@ -22,7 +22,7 @@ func storeOfKeys(t *testing.T, at func(n int) inventory.Instant) *Store {
 	return store
 }
 
-func useKeys(t *testing.T, store *Store, keys ...persistence.IdempotencyKey) {
+func useKeys(t testing.TB, store *Store, keys ...persistence.IdempotencyKey) {
 	require.NoError(t, store.write(t.Context(), func(tx *sql.Tx) error {
 		p := projecting{ctx: t.Context(), tx: tx, bulk: store.bulk}
 		return p.writeKeys(keys)

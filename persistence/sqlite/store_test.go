@@ -193,6 +193,17 @@ func TestQueriesUseIndexes(t *testing.T) {
 	}
 }
 
+// What customers bought is found along the lines of products that have a limit:
+// without limits a start reads the products and no order, and nothing is sorted.
+func TestPurchasesAreFoundByTheirProduct(t *testing.T) {
+	store, _ := openNew(t)
+	plan := explain(t, store, selectEachPurchase)
+	require.Equal(t, []string{
+		"SCAN p USING INDEX sqlite_autoindex_products_1",
+		"SEARCH i USING INDEX order_items_by_product (product_id=?)",
+		"SEARCH o USING PRIMARY KEY (id=?)"}, plan)
+}
+
 func explain(t *testing.T, store *Store, text string) (steps []string) {
 	arguments := make([]any, strings.Count(text, "?"))
 	for i := range arguments {
