@@ -10,7 +10,7 @@ import (
 )
 
 // testOrdersPaging reads every combination of filters to the end, in pages of
-// several sizes, and compares it with a selection in memory.
+// sizes that take turns, and compares it with a selection in memory.
 func testOrdersPaging(t *testing.T, opener Opener) {
 	store := open(t, opener)
 	history := NewHistory(11, 6)
@@ -23,6 +23,8 @@ func testOrdersPaging(t *testing.T, opener Opener) {
 	customers := append([]inventory.ID{{}, {1}}, history.customers...)
 	products := []inventory.ID{{}, {1}, history.Products[0].ID, history.Products[1].ID, history.Products[5].ID}
 	states := append([]inventory.State{0}, inventory.States()...)
+	// Four sizes and nine states: every state meets every size.
+	sizes, combination := []int{1, 2, 7, len(all) + 1}, 0
 	for _, customer := range customers {
 		for _, product := range products {
 			for _, state := range states {
@@ -33,9 +35,9 @@ func testOrdersPaging(t *testing.T, opener Opener) {
 						want = append(want, order)
 					}
 				}
-				for _, filter.Limit = range []int{1, 7, len(all) + 1} {
-					require.Equal(t, want, pagesOfOrders(t, store, filter), "%+v", filter)
-				}
+				filter.Limit = sizes[combination%len(sizes)]
+				require.Equal(t, want, pagesOfOrders(t, store, filter), "%+v", filter)
+				combination++
 			}
 		}
 	}
