@@ -81,6 +81,7 @@ func movementsOf(t require.TestingT, store persistence.Store, product inventory.
 		if len(page) < limit {
 			return all
 		}
+		require.NotEqual(t, filter.Before, page[len(page)-1].After.Version, "a page ends where the one before it did")
 		filter.Before = page[len(page)-1].After.Version
 	}
 }
@@ -116,6 +117,7 @@ func pagesOfOrders(t require.TestingT, store persistence.Store, filter persisten
 		if len(page) < filter.Limit {
 			return all
 		}
+		require.NotEqual(t, filter.Before, page[len(page)-1].ID, "a page ends where the one before it did")
 		filter.Before = page[len(page)-1].ID
 	}
 }
