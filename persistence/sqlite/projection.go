@@ -183,7 +183,8 @@ func (p *projecting) writeItems(orders []inventory.Order) error {
 		order *inventory.ID
 		line  *inventory.Line
 	}
-	var plain, counted []item
+	plain := make([]item, 0, len(orders)) // most orders have one line
+	var counted []item
 	for i := range orders {
 		for j := range orders[i].Lines {
 			line := &orders[i].Lines[j]
