@@ -63,7 +63,7 @@ const (
 	// transactions of the projection, purgeInterval is the pause after which it is
 	// looked for more.
 	purgeKeysMax  = 2_000
-	purgeInterval = 10 * time.Minute
+	purgeInterval = 10 * time.Second
 	// inlineBudget is how many messages a sender handles on its own goroutine
 	// before the rest goes to another.
 	inlineBudget = 64
