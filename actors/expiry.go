@@ -112,25 +112,31 @@ func (d *deadlines) down(i int) {
 }
 
 // expire ends the holds that are due, a bounded number at a time. While the clock
-// cannot be trusted, no hold ends. It reports with missing that some are left.
+// cannot be trusted, no hold ends. It reports with missing that some are left that can
+// be ended soon: a full disk may stay full.
 func (a *orderActor) expire(tick *operation) {
 	a.deadlines.awake, a.deadlines.wakesAt = true, 0
 	now := a.engine.clock.Now()
-	next := now
+	next, full := now, false
 	for range expiriesPerTurn {
 		record := a.deadlines.due(now)
 		if record == nil || a.engine.stopping.Load() {
 			break
 		}
-		if a.engine.clockJumped() || a.endHold(record, now).Refused() {
+		if a.engine.clockJumped() {
 			next += inventory.Instant(expiryRetryPause)
+			break
+		}
+		if refusal := a.endHold(record, now); refusal.Refused() {
+			next += inventory.Instant(expiryRetryPause)
+			full = refusal.Code != inventory.CodeOverloaded
 			break
 		}
 	}
 	if len(a.deadlines.heap) > 0 && !a.engine.stopping.Load() {
 		a.deadlines.set(max(next, a.deadlines.heap[0].ExpiresAt))
 	}
-	tick.missing = a.deadlines.due(now) != nil && !a.engine.jumped.Load()
+	tick.missing = a.deadlines.due(now) != nil && !full && !a.engine.jumped.Load()
 	a.finish(tick)
 }
 

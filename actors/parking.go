@@ -82,8 +82,4 @@ func (p *productActor) wakeAt(deadline, now inventory.Instant) {
 }
 
 // post sends the product a step without a caller.
-func (p *productActor) post(do step) {
-	op := newOperation(p.engine, do)
-	op.begun, op.unattended = true, true
-	p.push(op, false)
-}
+func (p *productActor) post(do step) { p.push(p.engine.internal(do), false) }

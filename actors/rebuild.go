@@ -35,11 +35,11 @@ func (a *orderActor) startRebuild() {
 // checkFolded stops the program when a panic has left an event half folded into the
 // ledgers: then nothing can be rebuilt from them (P9).
 func (e *Engine) checkFolded() {
-	e.journal.Hold(func(uint64) {
-		if e.folding {
-			e.failed(fmt.Errorf("%w: an event is half folded into the stock", persistence.ErrCorrupt))
-		}
-	})
+	var half bool
+	e.journal.Hold(func(uint64) { half = e.folding })
+	if half {
+		e.failed(fmt.Errorf("%w: an event is half folded into the stock", persistence.ErrCorrupt))
+	}
 }
 
 // loadMemory reads the held orders of an actor from SQL, and tries until it can.

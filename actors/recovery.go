@@ -229,7 +229,7 @@ func (r *recovery) find(event *inventory.Event) (*heldOrder, error) {
 }
 
 // endDueHolds ends the holds that ended while the program did not run, and returns
-// when that is durable.
+// when that is durable. On a full disk they wait until there is space.
 func (r *recovery) endDueHolds() error {
 	for due := true; due; {
 		due = false
@@ -299,7 +299,12 @@ func (r *recovery) receiveOpenings() error {
 	})
 	for _, p := range missing {
 		product, units := p.rules.Load().ID, p.opening.Load()
-		if refusal := r.engine.receiveOpening(p); refusal.Refused() {
+		refusal := r.engine.receiveOpening(p)
+		if refusal.Code == inventory.CodeStorageFull {
+			r.engine.log.Warn("an opening receipt waits for space on the disk", "product", product.String(), "units", units)
+			continue // it comes with the product's first adjustment, or the next start
+		}
+		if refusal.Refused() {
 			return fmt.Errorf("receive the opening stock of product %s: %w", product, refusal)
 		}
 		r.engine.log.Info("issued an opening receipt that was missing", "product", product.String(), "units", units)

@@ -10,6 +10,7 @@ import (
 	"holdfast/internal/clock"
 	"holdfast/inventory"
 	"holdfast/persistence"
+	"holdfast/persistence/journal/crashfs"
 )
 
 // promptClock is a clock whose timers run at once when they are due already, as
@@ -157,4 +158,28 @@ func TestNoRecordIsWrittenThatCannotBeRead(t *testing.T) {
 	require.Equal(t, before, h.journal.DurableSequence())
 	h.restart()
 	require.Equal(t, [3]int64{1, 0, 0}, h.stock(product))
+}
+
+// On a full disk a start does not wait for the holds that are due: it sells nothing,
+// and ends them when there is space.
+func TestAStartOnAFullDiskLeavesDueHolds(t *testing.T) {
+	disk := crashfs.New()
+	h := newHouseOn(t, disk, quietly)
+	customer, product := h.customer(), h.product(10)
+	h.place(customer, product, 4)
+	disk.SetCapacity(0)
+	for code := inventory.Code(""); code != inventory.CodeStorageFull; {
+		_, refusal := h.engine.AdjustStock(&AdjustStock{Product: product, Caller: customer, Delta: 1, Reason: "fill", Key: h.key()})
+		code = refusal.Code
+	}
+	h.awaitProjection()
+	h.kill()
+	h.clock = clock.NewManual(h.clock.Now().Add(inventory.Instant(holdTime)))
+	h.open(quietly)
+	require.EqualValues(t, 4, h.stock(product)[1])
+	disk.SetCapacity(-1)
+	require.Eventually(t, func() bool {
+		h.clock.Advance(time.Second)
+		return h.stock(product)[1] == 0
+	}, waitMax, 10*time.Millisecond)
 }

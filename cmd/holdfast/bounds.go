@@ -57,6 +57,9 @@ func (o *serverOptions) checkCounts() error {
 	if o.BacklogRecordsMax < 1 {
 		return usagef("--backlog-records-max is 0 and must be at least 1")
 	}
+	if o.BacklogBytesMax < 1 {
+		return usagef("--backlog-bytes-max is %d and must be at least 1", o.BacklogBytesMax)
+	}
 	for _, count := range []struct {
 		option       string
 		value, least int

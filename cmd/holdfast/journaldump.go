@@ -57,11 +57,14 @@ type recordJSON struct {
 	ExpiresAt string     `json:"expires_at,omitempty"`
 	Currency  string     `json:"currency,omitempty"`
 	From      string     `json:"from,omitempty"`
+	To        string     `json:"to,omitempty"`
+	Restock   *bool      `json:"restock,omitempty"`
+	Amount    int64      `json:"amount,omitempty"`
 	Reason    string     `json:"reason,omitempty"`
 	Note      string     `json:"note,omitempty"`
 	Key       string     `json:"key,omitempty"`
 	Body      string     `json:"body,omitempty"`
-	Lines     []lineJSON `json:"lines"`
+	Lines     []lineJSON `json:"lines,omitempty"`
 }
 
 type lineJSON struct {
@@ -69,6 +72,9 @@ type lineJSON struct {
 	Quantity  int64  `json:"quantity"`
 	Price     *int64 `json:"price,omitempty"`
 	SKU       string `json:"sku,omitempty"`
+	// Dropped is the units that were asked for and not placed, and why.
+	Dropped    int32  `json:"dropped,omitempty"`
+	DroppedFor string `json:"dropped_for,omitempty"`
 }
 
 func printedRecord(sequence uint64, event *inventory.Event) recordJSON {
@@ -78,12 +84,21 @@ func printedRecord(sequence uint64, event *inventory.Event) recordJSON {
 	switch event.Kind {
 	case inventory.OrderPlaced:
 		printed.ExpiresAt, printed.Currency = instantText(event.ExpiresAt), event.Currency.String()
-	case inventory.OrderCancelled:
+	case inventory.OrderCancelled, inventory.OrderReduced:
 		printed.From = event.From.String()
+	case inventory.OrderFulfilled:
+		printed.To = event.To.String()
+	case inventory.OrderReturned:
+		printed.To, printed.Restock = event.To.String(), &event.Restock
+	case inventory.OrderExtended:
+		printed.ExpiresAt = instantText(event.ExpiresAt)
+	case inventory.OrderRefundDue:
+		printed.Amount = event.Amount
 	}
 	for i := range event.Lines {
 		line := &event.Lines[i]
-		shown := lineJSON{ProductID: line.ProductID.String(), Quantity: line.Quantity, SKU: line.SKU}
+		shown := lineJSON{ProductID: line.ProductID.String(), Quantity: line.Quantity, SKU: line.SKU,
+			Dropped: line.Dropped, DroppedFor: string(line.DroppedFor.Code())}
 		if event.Kind == inventory.OrderPlaced {
 			shown.Price = &line.Price
 		}

@@ -32,6 +32,7 @@ type serverOptions struct {
 	signingKeyOptions `embed:""`
 
 	AdminListen              string        `env:"HOLDFAST_ADMIN_LISTEN" default:"127.0.0.1:9090" help:"Address of /metrics and /debug/pprof. Whoever can connect may read both."`
+	BacklogBytesMax          int64         `env:"HOLDFAST_BACKLOG_BYTES_MAX" default:"2147483648" help:"Bytes of records that may wait for the database before orders are answered 503."`
 	BacklogRecordsMax        uint64        `env:"HOLDFAST_BACKLOG_RECORDS_MAX" default:"5000000" help:"Records that may wait for the database before orders are answered 503."`
 	ConnectionsMax           int           `env:"HOLDFAST_CONNECTIONS_MAX" default:"65536" help:"Open connections; further ones are answered 503."`
 	ConnectionsPerAddressMax int           `env:"HOLDFAST_CONNECTIONS_PER_ADDRESS_MAX" default:"0" help:"Open connections of one address; 0 is no bound, since many shoppers share an address."`

@@ -117,7 +117,7 @@ func (s *server) openJournal(ctx context.Context, p *program, options *serverOpt
 func (s *server) startEngine(ctx context.Context, p *program, options *serverOptions) (err error) {
 	if s.engine, err = actors.New(actors.Options{Store: s.store, Journal: s.journal, Clock: p.clock, Log: p.log,
 		InFlightMax: options.InFlightMax, RequestTimeout: options.RequestTimeout,
-		BacklogRecordsMax: options.BacklogRecordsMax, Failed: s.fail}); err != nil {
+		BacklogRecordsMax: options.BacklogRecordsMax, BacklogBytesMax: options.BacklogBytesMax, Failed: s.fail}); err != nil {
 		return err
 	}
 	s.metrics.follow(s.engine, s.journal)
