@@ -47,10 +47,10 @@ const (
 	// ProjectionIntervalDefault is how long records gather for a transaction.
 	ProjectionIntervalDefault = 100 * time.Millisecond
 	// projectionRestFactor is how many times longer the projection rests than it
-	// works, while fewer than projectionEagerRecords wait. Those are about 110 MiB
+	// works, while fewer than projectionEagerRecords wait. Those are about 220 MiB
 	// of memory.
-	projectionRestFactor   = 3
-	projectionEagerRecords = 250_000
+	projectionRestFactor   = 9
+	projectionEagerRecords = 500_000
 	// projectionPauseMin and projectionPauseMax bound the pauses between attempts
 	// while SQL fails.
 	projectionPauseMin = 50 * time.Millisecond

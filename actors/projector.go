@@ -159,7 +159,7 @@ func (p *projector) purge(ctx context.Context) {
 }
 
 // pause lets records gather, and leaves the processors to those who sell: the
-// projection works for at most a fourth of the time, until somebody waits for it
+// projection works for at most a tenth of the time, until somebody waits for it
 // or so many records have gathered that it must keep up.
 func (p *projector) pause(ctx context.Context, from uint64, worked time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, max(p.interval, projectionRestFactor*worked))
