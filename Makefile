@@ -20,7 +20,7 @@ CRASH_CYCLES ?= 50
 # Further flags of go test, such as -count=1 or -run TestName.
 TESTFLAGS ?=
 
-.PHONY: help run build test race lint fuzz bench check test-crash sabotage clean
+.PHONY: help run build test race lint fuzz bench check test-crash test-holds sabotage clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ check: lint build race test ## Run what CI runs.
 
 test-crash: ## Kill the server CRASH_CYCLES (50) times under load: nothing acknowledged may be lost.
 	HOLDFAST_CRASH_CYCLES='$(CRASH_CYCLES)' $(GO) test -count=1 -v -timeout 60m -run '^TestKill' ./bench/blackbox
+
+test-holds: ## End a million holds within a tenth of a second of their deadlines; takes minutes, nothing else may run.
+	HOLDFAST_HOLDS=1000000 $(GO) test -count=1 -v -timeout 20m -run '^TestHoldsEndOnTime$$' ./actors
 
 sabotage: ## Break the code on purpose, one fault at a time, and expect the tests to notice.
 	$(GO) run ./internal/sabotage

@@ -9,8 +9,13 @@ import (
 
 // deadlines is a heap of held orders, the earliest deadline first, with one timer
 // that wakes the actor. Only the actor touches it; wake is called by the timer.
+//
+// The heap has four children to a node, and the deadline beside the order: one line
+// of the processor's cache holds all that is compared at a level, and an order is
+// written to only when it moves. A million holds that end within seconds, while the
+// collector marks them, is what it is made for.
 type deadlines struct {
-	heap  []*heldOrder
+	heap  []deadline
 	clock clock.Clock
 	timer clock.Timer
 	wake  func()
@@ -21,6 +26,15 @@ type deadlines struct {
 	awake bool
 }
 
+// deadline is when an order's hold ends, as it was when the order was added.
+type deadline struct {
+	at     inventory.Instant
+	record *heldOrder
+}
+
+// deadlineChildren is how many children a node of the heap has.
+const deadlineChildren = 4
+
 // follow puts an order in the heap while it is held, at its present deadline.
 func (d *deadlines) follow(record *heldOrder) {
 	d.remove(record)
@@ -30,10 +44,9 @@ func (d *deadlines) follow(record *heldOrder) {
 }
 
 func (d *deadlines) add(record *heldOrder) {
-	d.heap = append(d.heap, record)
-	record.place = len(d.heap)
-	d.up(len(d.heap) - 1)
-	d.set(d.heap[0].ExpiresAt)
+	d.heap = append(d.heap, deadline{})
+	d.up(len(d.heap)-1, deadline{record.ExpiresAt, record})
+	d.set(d.heap[0].at)
 }
 
 // remove takes an order out; it does nothing when the order is not in the heap.
@@ -42,14 +55,12 @@ func (d *deadlines) remove(record *heldOrder) {
 	if i < 0 {
 		return
 	}
-	last := len(d.heap) - 1
-	d.swap(i, last)
-	d.heap[last] = nil
-	d.heap = d.heap[:last]
 	record.place = 0
-	if i < last {
-		d.down(i)
-		d.up(i)
+	last := len(d.heap) - 1
+	moved := d.heap[last]
+	d.heap[last] = deadline{}
+	if d.heap = d.heap[:last]; i < last {
+		d.down(i, moved)
 	}
 }
 
@@ -58,10 +69,10 @@ func (d *deadlines) clear() { d.heap = nil }
 
 // due returns the earliest order when its hold has ended at now, or nil.
 func (d *deadlines) due(now inventory.Instant) *heldOrder {
-	if len(d.heap) == 0 || !d.heap[0].Due(now) {
+	if len(d.heap) == 0 || !d.heap[0].record.Due(now) {
 		return nil
 	}
-	return d.heap[0]
+	return d.heap[0].record
 }
 
 // set makes the timer run out at the given moment, unless it does so before.
@@ -78,37 +89,46 @@ func (d *deadlines) set(at inventory.Instant) {
 	d.timer.Reset(pause)
 }
 
-func (d *deadlines) swap(i, j int) {
-	d.heap[i], d.heap[j] = d.heap[j], d.heap[i]
-	d.heap[i].place, d.heap[j].place = i+1, j+1
-}
-
-func (d *deadlines) up(i int) {
+// up puts an item at i or, as long as their deadlines are later, in the place of those
+// above it, which make room.
+func (d *deadlines) up(i int, item deadline) {
 	for i > 0 {
-		parent := (i - 1) / 2
-		if d.heap[parent].ExpiresAt <= d.heap[i].ExpiresAt {
-			return
+		parent := (i - 1) / deadlineChildren
+		if d.heap[parent].at <= item.at {
+			break
 		}
-		d.swap(i, parent)
+		d.put(i, d.heap[parent])
 		i = parent
 	}
+	d.put(i, item)
 }
 
-func (d *deadlines) down(i int) {
+// down puts an item where i is free: below it, as long as there are earlier deadlines,
+// which make room, or else above it.
+func (d *deadlines) down(i int, item deadline) {
 	for {
-		child := 2*i + 1
-		if child >= len(d.heap) {
-			return
+		first := deadlineChildren*i + 1
+		if first >= len(d.heap) {
+			break
 		}
-		if child+1 < len(d.heap) && d.heap[child+1].ExpiresAt < d.heap[child].ExpiresAt {
-			child++
+		earliest := first
+		for child := first + 1; child < min(first+deadlineChildren, len(d.heap)); child++ {
+			if d.heap[child].at < d.heap[earliest].at {
+				earliest = child
+			}
 		}
-		if d.heap[i].ExpiresAt <= d.heap[child].ExpiresAt {
-			return
+		if item.at <= d.heap[earliest].at {
+			break
 		}
-		d.swap(i, child)
-		i = child
+		d.put(i, d.heap[earliest])
+		i = earliest
 	}
+	d.up(i, item)
+}
+
+func (d *deadlines) put(i int, item deadline) {
+	d.heap[i] = item
+	item.record.place = i + 1
 }
 
 // expire ends the holds that are due, a bounded number at a time. While the clock
@@ -134,7 +154,7 @@ func (a *orderActor) expire(tick *operation) {
 		}
 	}
 	if len(a.deadlines.heap) > 0 && !a.engine.stopping.Load() {
-		a.deadlines.set(max(next, a.deadlines.heap[0].ExpiresAt))
+		a.deadlines.set(max(next, a.deadlines.heap[0].at))
 	}
 	tick.missing = a.deadlines.due(now) != nil && !full && !a.engine.jumped.Load()
 	a.finish(tick)

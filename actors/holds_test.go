@@ -58,7 +58,7 @@ func TestHoldsEndOnTime(t *testing.T) {
 	h.placeMany(product, wanted)
 	h.closeReal()
 	require.Eventually(t, func() bool { return system.Now() > h.lastPlaced.Add(inventory.Instant(seconds)*inventory.Second) },
-		time.Minute, 10*time.Millisecond)
+		time.Duration(seconds)*time.Second+waitMax, 10*time.Millisecond)
 	started := time.Now()
 	h.openReal(system)
 	t.Logf("a start that ends %d holds takes %s", wanted, time.Since(started))

@@ -151,35 +151,3 @@ func (m *orderMemory) ordersOf(filter *persistence.OrderFilter, durable uint64) 
 	}
 	return found, sequence
 }
-
-// queue is a first-in, first-out queue that reuses its memory.
-type queue[T any] struct {
-	items []T
-	first int
-}
-
-// queueKeptMax is the capacity that an empty queue keeps.
-const queueKeptMax = 4_096
-
-func (q *queue[T]) length() int { return len(q.items) - q.first }
-
-func (q *queue[T]) front() *T { return &q.items[q.first] }
-
-func (q *queue[T]) push(item T) {
-	if q.first > 64 && q.first*2 > len(q.items) {
-		kept := copy(q.items, q.items[q.first:])
-		clear(q.items[kept:])
-		q.items, q.first = q.items[:kept], 0
-	}
-	q.items = append(q.items, item)
-}
-
-func (q *queue[T]) pop() T {
-	var none T
-	item := q.items[q.first]
-	q.items[q.first] = none
-	if q.first++; q.first == len(q.items) && cap(q.items) > queueKeptMax {
-		q.items, q.first = nil, 0 // a backlog's memory is not kept
-	}
-	return item
-}
