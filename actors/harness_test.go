@@ -154,7 +154,7 @@ func (h *house) product(opening int64, change ...func(*persistence.CatalogueProd
 	for _, c := range change {
 		c(&product)
 	}
-	require.NoError(h.t, h.store.CreateProduct(context.Background(), product))
+	require.NoError(h.t, h.store.CreateProducts(context.Background(), product))
 	require.Equal(h.t, inventory.Refusal{}, h.engine.AddProduct(product))
 	return product.ID
 }

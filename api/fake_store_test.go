@@ -93,12 +93,14 @@ func (s *fakeStore) APIKeyByHash(_ context.Context, hash [32]byte) (persistence.
 	return key, nil
 }
 
-func (s *fakeStore) CreateProduct(_ context.Context, product persistence.CatalogueProduct) error {
+// CreateProducts takes one product: the API creates no more at once.
+func (s *fakeStore) CreateProducts(_ context.Context, products ...persistence.CatalogueProduct) error {
 	leave, err := s.enter()
 	defer leave()
 	if err != nil {
 		return err
 	}
+	product := products[0]
 	for _, other := range s.products {
 		if other.SKU == product.SKU || other.ID == product.ID {
 			return persistence.ErrExists

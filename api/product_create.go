@@ -43,7 +43,7 @@ func createProduct(x *exchange) {
 	}
 	ctx, cancel := x.storeContext()
 	defer cancel()
-	switch err := x.server.store.CreateProduct(ctx, product); {
+	switch err := x.server.store.CreateProducts(ctx, product); {
 	case err == nil:
 		x.openProduct(engine, &product)
 	case errors.Is(err, persistence.ErrExists) && given:

@@ -157,8 +157,9 @@ type Store interface {
 	Orders(ctx context.Context, filter OrderFilter) ([]inventory.Order, error)
 	KeyByFingerprint(ctx context.Context, key inventory.Fingerprint) (IdempotencyKey, error)
 
-	// CreateProduct inserts a product with Version 1; ErrExists when the SKU is taken.
-	CreateProduct(ctx context.Context, product CatalogueProduct) error
+	// CreateProducts inserts products with Version 1, all or none; ErrExists when a
+	// SKU is taken.
+	CreateProducts(ctx context.Context, products ...CatalogueProduct) error
 	// UpdateProduct replaces all of the product's row but CreatedAt and OpeningStock,
 	// if its version is product.Version - 1: else ErrVersion; ErrNotFound when there
 	// is none, ErrExists when the SKU is taken.

@@ -36,7 +36,7 @@ func (s *server) openDemo(ctx context.Context, p *program, options *serverOption
 			Name: demo.name, Description: demo.description, Category: "demo", OpeningStock: demo.stock,
 			Version: 1, CreatedAt: now, UpdatedAt: now,
 		}
-		if err := s.store.CreateProduct(ctx, product); err != nil {
+		if err := s.store.CreateProducts(ctx, product); err != nil {
 			return fmt.Errorf("create the demonstration product %s: %w", demo.sku, err)
 		}
 		if refusal := s.engine.AddProduct(product); refusal.Refused() {

@@ -31,9 +31,9 @@ func testProducts(t *testing.T, opener Opener) {
 	deleted.Deleted = true
 	created := plain
 	created.Version = 99
-	require.NoError(t, store.CreateProduct(ctx, created), "the first version is 1, whatever is asked for")
-	require.NoError(t, store.CreateProduct(ctx, full))
-	require.NoError(t, store.CreateProduct(ctx, deleted))
+	require.NoError(t, store.CreateProducts(ctx, created), "the first version is 1, whatever is asked for")
+	require.NoError(t, store.CreateProducts(ctx, full))
+	require.NoError(t, store.CreateProducts(ctx, deleted))
 
 	for _, want := range []persistence.CatalogueProduct{plain, full} {
 		found, err := store.ProductByID(ctx, want.ID)
@@ -45,9 +45,9 @@ func testProducts(t *testing.T, opener Opener) {
 
 	taken := newProduct(4)
 	taken.SKU = plain.SKU
-	require.ErrorIs(t, store.CreateProduct(ctx, taken), persistence.ErrExists)
+	require.ErrorIs(t, store.CreateProducts(ctx, taken), persistence.ErrExists)
 	taken.SKU = deleted.SKU
-	require.ErrorIs(t, store.CreateProduct(ctx, taken), persistence.ErrExists, "a deleted product keeps its SKU")
+	require.ErrorIs(t, store.CreateProducts(ctx, taken), persistence.ErrExists, "a deleted product keeps its SKU")
 	_, err = store.ProductByID(ctx, taken.ID)
 	require.ErrorIs(t, err, persistence.ErrNotFound)
 	products, err := store.Products(ctx, persistence.ProductFilter{Limit: 10})
@@ -55,13 +55,38 @@ func testProducts(t *testing.T, opener Opener) {
 	require.Equal(t, []persistence.CatalogueProduct{plain, full}, products)
 }
 
+// testProductsAllOrNone creates many products of which one is refused.
+func testProductsAllOrNone(t *testing.T, opener Opener) {
+	store, ctx := open(t, opener), t.Context()
+	const many = 300
+	products := make([]persistence.CatalogueProduct, many)
+	for i := range products {
+		products[i] = newProduct(1 + i)
+	}
+	require.NoError(t, store.CreateProducts(ctx, products...))
+	require.NoError(t, store.CreateProducts(ctx))
+	for _, place := range []int{0, many / 2, many - 1} {
+		more := make([]persistence.CatalogueProduct, many)
+		for i := range more {
+			more[i] = newProduct(1 + many + i)
+		}
+		more[place].SKU = products[7].SKU
+		require.ErrorIs(t, store.CreateProducts(ctx, more...), persistence.ErrExists)
+		more[place].SKU = more[(place+1)%many].SKU
+		require.ErrorIs(t, store.CreateProducts(ctx, more...), persistence.ErrExists, "twice in one call")
+	}
+	found, err := store.Products(ctx, persistence.ProductFilter{Limit: 2 * many})
+	require.NoError(t, err)
+	require.Equal(t, products, found, "of a refused call nothing is there")
+}
+
 // testUpdateProduct changes all that can change of a product, and then refuses.
 func testUpdateProduct(t *testing.T, opener Opener) {
 	store, ctx := open(t, opener), t.Context()
 	product, other := newProduct(1), newProduct(2)
 	product.OpeningStock = 7
-	require.NoError(t, store.CreateProduct(ctx, product))
-	require.NoError(t, store.CreateProduct(ctx, other))
+	require.NoError(t, store.CreateProducts(ctx, product))
+	require.NoError(t, store.CreateProducts(ctx, other))
 	require.NoError(t, store.Project(ctx, persistence.Position{}, positionAt(1), []persistence.Record{receipt(1, product.ID, 10)}))
 
 	changed := persistence.CatalogueProduct{
@@ -122,7 +147,7 @@ func receipt(sequence uint64, product inventory.ID, units int64) persistence.Rec
 func testUpdateProductRace(t *testing.T, opener Opener) {
 	store, ctx := open(t, opener), t.Context()
 	product := newProduct(1)
-	require.NoError(t, store.CreateProduct(ctx, product))
+	require.NoError(t, store.CreateProducts(ctx, product))
 	const editors, versions = 4, 20
 	for version := int64(2); version <= versions; version++ {
 		failures := make([]error, editors)
@@ -155,7 +180,7 @@ func testProductsPaging(t *testing.T, opener Opener) {
 	for n := range many {
 		product := newProduct((n*17)%many + 1)
 		product.Deleted = n%7 == 0
-		require.NoError(t, store.CreateProduct(ctx, product))
+		require.NoError(t, store.CreateProducts(ctx, product))
 		all = append(all, product)
 	}
 	for _, category := range []string{"", "category 0", "category 1", "category 2", "nothing"} {
@@ -200,7 +225,7 @@ func testEachProduct(t *testing.T, opener Opener) {
 	moved, unmoved, deleted := newProduct(1), newProduct(2), newProduct(3)
 	moved.Safety, unmoved.Safety, deleted.Deleted = 3, 4, true
 	for _, product := range []persistence.CatalogueProduct{moved, unmoved, deleted} {
-		require.NoError(t, store.CreateProduct(ctx, product))
+		require.NoError(t, store.CreateProducts(ctx, product))
 	}
 	require.NoError(t, store.Project(ctx, persistence.Position{}, positionAt(1), []persistence.Record{receipt(1, moved.ID, 10)}))
 

@@ -51,7 +51,7 @@ func NewHistory(seed uint64, products int) *History {
 // CreateProducts puts the products into a Store.
 func (h *History) CreateProducts(t require.TestingT, store persistence.Store) {
 	for _, product := range h.Products {
-		require.NoError(t, store.CreateProduct(background, product))
+		require.NoError(t, store.CreateProducts(background, product))
 	}
 }
 

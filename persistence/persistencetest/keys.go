@@ -70,7 +70,7 @@ func testKeys(t *testing.T, opener Opener) {
 func testKeysOfUnsettledOrders(t *testing.T, opener Opener) {
 	store, ctx := open(t, opener), t.Context()
 	product := newProduct(1)
-	require.NoError(t, store.CreateProduct(ctx, product))
+	require.NoError(t, store.CreateProducts(ctx, product))
 	require.NoError(t, store.Project(ctx, positionAt(0), positionAt(1), []persistence.Record{receipt(1, product.ID, 10)}))
 	steps := []struct {
 		kind    inventory.Kind
@@ -148,8 +148,8 @@ func testPurchases(t *testing.T, opener Opener) {
 	store, ctx := open(t, opener), t.Context()
 	limited, free := newProduct(1), newProduct(2)
 	limited.PurchaseLimit, limited.SaleStartsAt = 5, epoch+100
-	require.NoError(t, store.CreateProduct(ctx, limited))
-	require.NoError(t, store.CreateProduct(ctx, free))
+	require.NoError(t, store.CreateProducts(ctx, limited))
+	require.NoError(t, store.CreateProducts(ctx, free))
 	require.NoError(t, store.Project(ctx, positionAt(0), positionAt(2),
 		[]persistence.Record{receipt(1, limited.ID, 50), receipt(2, free.ID, 50)}))
 	sequence, ada, bob := uint64(2), newID(11), newID(12)

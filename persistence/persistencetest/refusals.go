@@ -71,7 +71,7 @@ func testProjectionRefusesUnits(t *testing.T, opener Opener) {
 	store := open(t, opener)
 	first, second := newProduct(1), newProduct(2)
 	for _, product := range []persistence.CatalogueProduct{first, second} {
-		require.NoError(t, store.CreateProduct(t.Context(), product))
+		require.NoError(t, store.CreateProducts(t.Context(), product))
 	}
 	a := func(units int64) inventory.Line { return inventory.Line{ProductID: first.ID, Quantity: units} }
 	b := func(units int64) inventory.Line { return inventory.Line{ProductID: second.ID, Quantity: units} }

@@ -24,6 +24,7 @@ func Run(t *testing.T, newPlace func(t *testing.T) Opener) {
 		{"UserRole", testUserRole},
 		{"APIKeys", testAPIKeys},
 		{"Products", testProducts},
+		{"ProductsAllOrNone", testProductsAllOrNone},
 		{"ProductsPaging", testProductsPaging},
 		{"UpdateProduct", testUpdateProduct},
 		{"UpdateProductRace", testUpdateProductRace},
@@ -131,9 +132,9 @@ func calls(t *testing.T, store persistence.Store) map[string]func(context.Contex
 			_, err := ledger(t, store).Movements(ctx, persistence.MovementFilter{Limit: 1})
 			return err
 		},
-		"CreateProduct": func(ctx context.Context) error { return store.CreateProduct(ctx, newProduct(1)) },
-		"UpdateProduct": func(ctx context.Context) error { return store.UpdateProduct(ctx, newProduct(1)) },
-		"PurgeKeys":     func(ctx context.Context) error { _, err := store.PurgeKeys(ctx, 1, 1); return err },
+		"CreateProducts": func(ctx context.Context) error { return store.CreateProducts(ctx, newProduct(1)) },
+		"UpdateProduct":  func(ctx context.Context) error { return store.UpdateProduct(ctx, newProduct(1)) },
+		"PurgeKeys":      func(ctx context.Context) error { _, err := store.PurgeKeys(ctx, 1, 1); return err },
 		"EachPurchase": func(ctx context.Context) error {
 			return store.EachPurchase(ctx, func(_, _ inventory.ID, _ int64) error { return nil })
 		},

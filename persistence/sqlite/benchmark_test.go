@@ -59,7 +59,7 @@ func (s *sales) open(tb testing.TB) *Store {
 		s.products = append(s.products, id)
 		product := persistence.CatalogueProduct{Category: "sale", Product: inventory.Product{ID: id,
 			SKU: id.String(), Price: inventory.Money{Minor: 4999, Currency: inventory.Currency{'E', 'U', 'R'}}, HoldSeconds: 600}}
-		require.NoError(tb, store.CreateProduct(tb.Context(), product))
+		require.NoError(tb, store.CreateProducts(tb.Context(), product))
 		records = append(records, persistence.Record{Sequence: uint64(i + 1), Event: inventory.Event{Kind: inventory.StockAdjusted,
 			At: s.at, Reason: "receipt", Lines: []inventory.Line{{ProductID: id, Quantity: inventory.StockQuantityMax}}}})
 	}

@@ -24,8 +24,8 @@ type bulk struct {
 
 // bulkStatements are the statements that write and load many rows.
 type bulkStatements struct {
-	users, orders, continued, items, countedItems, changedItems, movements, stock, keys bulk
-	loadStock, loadOrders                                                               bulk
+	users, products, orders, continued, items, countedItems, changedItems, movements, stock, keys bulk
+	loadStock, loadOrders                                                                         bulk
 }
 
 // rowsPlace is where the text of a bulk statement has its rows of parameters.
@@ -35,6 +35,7 @@ func prepareBulk(ctx context.Context, db *sql.DB) (*bulkStatements, error) {
 	b := &bulkStatements{}
 	return b, errors.Join(
 		b.users.prepare(ctx, db, 7, "INSERT INTO users ("+userColumns+") VALUES @rows"),
+		b.products.prepare(ctx, db, 18, insertProducts),
 		b.orders.prepare(ctx, db, 10, insertOrders),
 		b.continued.prepare(ctx, db, 7, updateOrders),
 		b.items.prepare(ctx, db, 6, insertItems),

@@ -18,10 +18,10 @@ const productColumns = `p.id, p.sku, p.name, p.description, p.category, p.price_
 // deleted products. updateProduct does not name id among what it sets: SQLite would
 // look through all lines and movements of the product for references to it.
 const (
-	insertProduct = `INSERT INTO products (sku, name, description, category, price_minor, currency,
+	insertProducts = `INSERT INTO products (sku, name, description, category, price_minor, currency,
 		sale_starts_at, sale_ends_at, hold_seconds, safety, purchase_limit, paused, deleted,
 		updated_at, version, id, opening_stock, created_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+		VALUES @rows`
 	updateProduct = `UPDATE products SET sku = ?1, name = ?2, description = ?3, category = ?4, price_minor = ?5, currency = ?6,
 		sale_starts_at = ?7, sale_ends_at = ?8, hold_seconds = ?9, safety = ?10, purchase_limit = ?11, paused = ?12, deleted = ?13,
 		updated_at = ?14, version = ?15 WHERE id = ?16 AND version = ?15 - 1`
@@ -35,15 +35,17 @@ const (
 		FROM products p LEFT JOIN stock s ON s.product_id = p.id`
 )
 
-// CreateProduct inserts a product with Version 1.
-func (s *Store) CreateProduct(ctx context.Context, product persistence.CatalogueProduct) error {
-	product.Version = 1
+// CreateProducts inserts products with Version 1, all or none.
+func (s *Store) CreateProducts(ctx context.Context, products ...persistence.CatalogueProduct) error {
 	err := s.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, insertProduct, append(productRow(&product), product.OpeningStock, int64(product.CreatedAt))...)
-		return err
+		return s.bulk.products.write(ctx, tx, len(products), func(row []any, i int) []any {
+			product := products[i]
+			product.Version = 1
+			return append(append(row, productRow(&product)...), product.OpeningStock, int64(product.CreatedAt))
+		})
 	})
 	if err != nil {
-		return fmt.Errorf("create product %s: %w", product.ID, err)
+		return fmt.Errorf("create %d products: %w", len(products), err)
 	}
 	return nil
 }
@@ -68,7 +70,7 @@ func (s *Store) UpdateProduct(ctx context.Context, product persistence.Catalogue
 }
 
 // productRow returns what can change of a product, and its ID, in the order of
-// insertProduct and updateProduct.
+// insertProducts and updateProduct.
 func productRow(p *persistence.CatalogueProduct) []any {
 	return []any{p.SKU, p.Name, p.Description, p.Category, p.Price.Minor, p.Price.Currency.String(),
 		int64(p.SaleStartsAt), int64(p.SaleEndsAt), p.HoldSeconds, p.Safety, p.PurchaseLimit, p.Paused, p.Deleted,

@@ -26,7 +26,7 @@ func openNew(t *testing.T) (*Store, string) {
 // Addresses and hashes are nobody else's to read, in the side files as well.
 func TestFilesArePrivate(t *testing.T) {
 	store, path := openNew(t)
-	require.NoError(t, store.CreateProduct(t.Context(), persistence.CatalogueProduct{Product: inventory.Product{
+	require.NoError(t, store.CreateProducts(t.Context(), persistence.CatalogueProduct{Product: inventory.Product{
 		ID: inventory.ID{1}, SKU: "A", Price: inventory.Money{Currency: inventory.Currency{'E', 'U', 'R'}}, HoldSeconds: 1}}))
 	entries, err := os.ReadDir(filepath.Dir(path))
 	require.NoError(t, err)
