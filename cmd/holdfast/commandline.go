@@ -13,12 +13,17 @@ type commandLine struct {
 	globalOptions
 
 	Serve       serveCommand       `cmd:"" default:"withargs" help:"Serve the API. The default."`
+	Import      importCommands     `cmd:"" help:"Take over what a shop has, from CSV files, while no server runs on the data."`
 	Journal     journalCommands    `cmd:"" help:"Look into the journal while no server runs on it. Nothing is changed."`
 	User        userCommands       `cmd:"" help:"Make and change accounts."`
 	APIKey      apiKeyCommands     `cmd:"" name:"apikey" help:"Make API keys."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it is ready: exit code 0 or 1."`
 	Config      configCommands     `cmd:"" help:"Look at the configuration."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
+}
+
+type importCommands struct {
+	Catalogue importCatalogueCommand `cmd:"" help:"Put products into the catalogue: those of a catalogue, or those of an order history."`
 }
 
 type journalCommands struct {
