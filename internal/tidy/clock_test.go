@@ -16,6 +16,7 @@ var machineTime = []string{"Now", "Since", "Until", "After", "AfterFunc", "NewTi
 // stopped must not hold up.
 var realTime = exemptions{
 	"actors/operation.go time.NewTimer":         "how long a caller waits for the machine; the timer is used again with its operation",
+	"api/client/client.go time.NewTimer":        "the pause before a request is sent again",
 	"actors/projector.go time.After":            "the pause before SQL is tried again",
 	"actors/rebuild.go time.After":              "the pause before SQL is tried again",
 	"internal/password/hasher.go time.NewTimer": "how long a caller waits for a processor",

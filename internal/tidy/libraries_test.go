@@ -18,7 +18,7 @@ type libraries []library
 // that not everybody may import.
 var theLibraries = libraries{
 	{path: "database/sql", users: []string{"persistence/sqlite"}},
-	{path: "net/http", users: []string{"api", "cmd/...", "bench/..."}},
+	{path: "net/http", users: []string{"api/...", "cmd/...", "bench/..."}},
 	{path: "testing", users: []string{"persistence/persistencetest"}, tests: []string{"..."}},
 
 	{path: "github.com/alecthomas/kong", users: []string{"cmd/..."}},
@@ -30,7 +30,7 @@ var theLibraries = libraries{
 	{path: "github.com/pressly/goose/v3", users: []string{"persistence/sqlite"}},
 	{path: "github.com/prometheus/client_golang", users: []string{"api", "cmd/..."}},
 	{path: "github.com/stretchr/testify", users: []string{"persistence/persistencetest"}, tests: []string{"..."}},
-	{path: "github.com/valyala/fasthttp", users: []string{"api", "bench/..."}},
+	{path: "github.com/valyala/fasthttp", users: []string{"api/...", "bench/..."}},
 	{path: "go.uber.org/goleak", tests: []string{"..."}},
 	{path: "golang.org/x/crypto", users: []string{"internal/password"}},
 	{path: "golang.org/x/text/unicode/norm", users: []string{"internal/password"}},
