@@ -206,7 +206,7 @@ func TestParkingIsBounded(t *testing.T) {
 	require.Zero(t, others.Load())
 	open()
 	require.Equal(t, inventory.Refusal{}, <-blocker)
-	require.Zero(t, h.engine.shelf.get(first).parking.waiting())
+	require.Zero(t, h.engine.shelf.get(first).parking.count.Load())
 }
 
 // Two orders for the last units of two products, named in opposite order: one gets

@@ -121,15 +121,19 @@ func (a *orderActor) abandonChange(op *operation, refusal inventory.Refusal) {
 func (a *orderActor) appendChange(op *operation, record *heldOrder) inventory.Refusal {
 	moved := op.event.Lines
 	if op.event.Kind == inventory.OrderExtended {
-		moved = record.Lines
+		moved = record.FollowUp(inventory.OrderExtended, 0, inventory.ID{}).Lines
 	}
 	op.slip = a.engine.slipOf(op.oneSlip[:0], moved)
 	return a.appendOrder(op, record)
 }
 
-// saleEnd returns when the first of the products' sales ends; zero is never.
+// saleEnd returns when the first sale of the products ends of which there are units;
+// zero is never.
 func (e *Engine) saleEnd(lines []inventory.Line) (end inventory.Instant) {
 	for i := range lines {
+		if lines[i].Quantity == 0 {
+			continue
+		}
 		product := e.shelf.get(lines[i].ProductID)
 		if ends := product.rules.Load().SaleEndsAt; ends != 0 && (end == 0 || ends < end) {
 			end = ends

@@ -220,21 +220,33 @@ func (e *Engine) do(op *operation, a *orderActor) inventory.Refusal {
 	}
 	refusal := op.refusal
 	if !refusal.Refused() && op.waitFor > e.journal.DurableSequence() {
-		refusal = e.waitDurable(op.waitFor)
+		refusal = e.waitDurable(op)
 	}
+	op.timer.Stop()
 	if refusal.Refused() {
 		op.recycle()
 	}
 	return refusal
 }
 
-// waitDurable waits like an operation does, and counts as one.
-func (e *Engine) waitDurable(sequence uint64) inventory.Refusal {
+// waitDurable waits for what an answered operation tells, for the rest of the time that
+// its caller has, and counts as an operation.
+func (e *Engine) waitDurable(op *operation) inventory.Refusal {
 	e.inFlight.Add(1)
 	defer e.leave()
-	ctx, cancel := context.WithTimeout(context.Background(), e.requestTimeout)
-	defer cancel()
-	if err := e.journal.WaitDurable(ctx, sequence); err != nil {
+	ctx, cancel := context.WithCancel(context.Background())
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		select {
+		case <-op.timer.C:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	err := e.journal.WaitDurable(ctx, op.waitFor)
+	cancel()
+	watch.Wait() // the timer is the operation's
+	if err != nil {
 		return refusedTimeout
 	}
 	return inventory.Refusal{}

@@ -48,7 +48,8 @@ type StockReply struct {
 }
 
 // Facade is what the engine offers to its front ends. Every method answers
-// within the engine's request timeout. A zero Refusal means that it was done,
+// within the engine's request timeout, AdjustStock and AddProduct within twice that
+// while the product's opening receipt is not recorded. A zero Refusal means that it was done,
 // and is durable. CodeUnknownOutcome means that the request may still take
 // effect: repeat it with the same key.
 type Facade interface {
@@ -72,7 +73,9 @@ type Facade interface {
 	AddProduct(product persistence.CatalogueProduct) inventory.Refusal
 
 	// SetProduct puts new rules of a product in force: price, window, pause, deletion.
-	// Orders that were tried before may still be placed by the old ones.
+	// Orders that were tried before may still be placed by the old ones. Rules that
+	// introduce or lift a limit per customer, or move the start of a sale with a limit,
+	// are refused with validation_failed: what was bought is not counted anew.
 	SetProduct(product inventory.Product) inventory.Refusal
 
 	// Ready returns nil when orders are accepted, or the reason why not.

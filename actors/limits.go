@@ -25,10 +25,16 @@ const (
 	// not been decided about, parkedTimeMax how long; beyond either: overloaded.
 	parkedMax     = 4_096
 	parkedTimeMax = time.Second
+	// parkedForLimitMax bounds those among them that wait for other orders of the same
+	// customer, up to its limit: all of them are looked at when something was decided.
+	parkedForLimitMax = 256
+	// openingsParallel bounds the opening receipts that a start issues at once.
+	openingsParallel = 256
 	// clockJumpMax is how far the machine's clock may be from ours before holds are
 	// not ended any more.
 	clockJumpMax = time.Minute
-	// keyRetention is how long a key is remembered after its record.
+	// keyRetention is how long a key is remembered after its record, that of an order
+	// after the order's last change once nothing of it is held or to be shipped.
 	keyRetention = 24 * time.Hour
 	// lookupsMax bounds the parallel reads of SQL for orders and keys that have left
 	// memory, lookupsWaitingMax those that wait for their turn, which counts towards

@@ -3,6 +3,7 @@ package actors
 import (
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync/atomic"
 
 	"github.com/anthdm/hollywood/actor"
@@ -235,10 +236,24 @@ func (m *mailbox) guard(op *operation) {
 		if cause := recover(); cause != nil {
 			left := m.hand
 			m.hand = nil
-			m.behaviour.failed(left, cause)
+			m.failed(left, cause)
 		}
 	}()
 	m.behaviour.handle(op)
+}
+
+// failed lets the behaviour mend itself. When that panics too, nobody knows any more
+// what the actor has answered: the program ends, loudly (P9). The panic has a goroutine
+// of its own, where no caller's recover can silence it.
+func (m *mailbox) failed(op *operation, cause any) {
+	defer func() {
+		if second := recover(); second != nil {
+			stack := debug.Stack()
+			go panic(fmt.Sprintf("actor %s could not mend itself: %v, after %v\n%s", m.pid.ID, second, cause, stack))
+			select {}
+		}
+	}()
+	m.behaviour.failed(op, cause)
 }
 
 // idle reports whether nothing waits and nobody consumes.

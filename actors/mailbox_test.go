@@ -3,6 +3,8 @@ package actors
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"os/exec"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -252,4 +254,30 @@ func BenchmarkMailboxRoundTrip(b *testing.B) {
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "round-trips/s")
 		})
 	}
+}
+
+// hopeless panics, and again when it is to mend itself.
+type hopeless struct{ mailbox }
+
+func (*hopeless) handle(*operation)      { panic("the first") }
+func (*hopeless) failed(*operation, any) { panic("the second") }
+func (*hopeless) refuse(*operation)      {}
+
+// An actor that cannot mend itself ends the program, even if its caller recovers from
+// whatever panics (P9).
+func TestAnActorThatCannotMendItselfEndsTheProgram(t *testing.T) {
+	if os.Getenv("HOLDFAST_TEST_HOPELESS") != "" {
+		defer func() { _ = recover() }()
+		hollywood, err := actor.NewEngine(actor.NewEngineConfig())
+		require.NoError(t, err)
+		a := &hopeless{}
+		require.NoError(t, a.spawn(hollywood, "test", "hopeless", 1, a))
+		a.push(newOperation(nil, stubAsk), true)
+		return
+	}
+	command := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+	command.Env = append(os.Environ(), "HOLDFAST_TEST_HOPELESS=1")
+	output, err := command.CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(output), "actor test/hopeless could not mend itself: the second, after the first")
 }

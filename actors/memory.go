@@ -115,18 +115,19 @@ func (m *orderMemory) awaitProjection(sequence uint64, record *heldOrder, key in
 	m.unprojected.push(unprojected{sequence: sequence, record: record, key: key})
 }
 
-// projectedTo forgets what SQL has now. forget is told each key that leaves.
-func (m *orderMemory) projectedTo(sequence uint64, forget func(inventory.Fingerprint)) {
+// projectedTo forgets what SQL has now. forget is told each key that leaves, with the
+// order that it placed, or else the sequence of the record that used it.
+func (m *orderMemory) projectedTo(sequence uint64, forget func(key inventory.Fingerprint, placed *heldOrder, used uint64)) {
 	for m.unprojected.length() > 0 && m.unprojected.front().sequence <= sequence {
 		item := m.unprojected.pop()
 		if item.key != (inventory.Fingerprint{}) {
-			forget(item.key)
+			forget(item.key, nil, item.sequence)
 		}
 		record := item.record
 		if record == nil || !record.held || record.State == inventory.Reserved || record.Sequence > sequence {
 			continue
 		}
-		forget(record.Key)
+		forget(record.Key, record, 0)
 		m.remove(record)
 	}
 }

@@ -91,7 +91,7 @@ type operation struct {
 	sequence uint64
 	// missing means that memory does not have what was asked for.
 	missing bool
-	// waitFor is a sequence that must be durable before the question is put again.
+	// waitFor is a sequence that must be durable before the answer leaves.
 	waitFor uint64
 	refusal inventory.Refusal
 
@@ -163,12 +163,12 @@ func (op *operation) refuse(refusal inventory.Refusal) {
 }
 
 // await returns when the operation is answered, or gives it up after the
-// timeout and returns false; then the caller must not touch it again.
+// timeout and returns false; then the caller must not touch it again. The timer runs
+// on, for what the caller may still have to wait for: the caller stops it.
 func (op *operation) await(timeout time.Duration) bool {
 	op.timer.Reset(timeout)
 	select {
 	case <-op.done:
-		op.timer.Stop()
 		return true
 	case <-op.timer.C:
 	}
@@ -176,6 +176,7 @@ func (op *operation) await(timeout time.Duration) bool {
 		return false
 	}
 	<-op.done
+	op.timer.Reset(0) // its time is over, and whoever waits on must learn that
 	return true
 }
 

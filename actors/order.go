@@ -123,19 +123,20 @@ func (a *orderActor) placeFresh(op *operation) {
 	}
 	now := a.engine.clock.Now()
 	op.event.At, op.event.Currency = now, currency
-	op.event.ExpiresAt = now.Add(inventory.Instant(holdSeconds(rules)) * inventory.Second)
 	op.step, op.begun = stepTake, true
 	a.forward(op, &op.slip[0].product.mailbox)
 }
 
-// holdSeconds is how long an order of these products is held: as long as the one
-// that is held the shortest.
-func holdSeconds(products []*inventory.Product) int32 {
-	seconds := products[0].HoldSeconds
-	for _, product := range products[1:] {
-		seconds = min(seconds, product.HoldSeconds)
+// holdEnd is when an order's hold ends: after the shortest time that a product of
+// which there are units is held.
+func holdEnd(op *operation) inventory.Instant {
+	seconds := int32(inventory.HoldSecondsMax)
+	for i := range op.slip {
+		if op.slip[i].taken != nil {
+			seconds = min(seconds, op.slip[i].product.rules.Load().HoldSeconds)
+		}
 	}
-	return seconds
+	return op.event.At.Add(inventory.Instant(seconds) * inventory.Second)
 }
 
 // taken appends the order when its products gave the units.
@@ -149,7 +150,7 @@ func (a *orderActor) taken(op *operation) {
 	}
 	if !refusal.Refused() {
 		record := newHeldOrder(op.event.Lines)
-		op.event.Lines = record.Lines
+		op.event.Lines, op.event.ExpiresAt = record.Lines, holdEnd(op)
 		op.event.Order = identifier.New(op.event.At, shardOf(op.event.Customer))
 		if refusal = a.appendOrder(op, record); !refusal.Refused() {
 			return

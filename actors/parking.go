@@ -7,11 +7,13 @@ import (
 	"holdfast/inventory"
 )
 
-// parking is where orders wait for units that others hold and have not been decided
-// about: first come, first served. An order that waits holds units of products with
-// lower IDs only, so nobody waits in a circle.
+// parking is where orders wait for what others have and have not been decided about:
+// first come, first served. An order that waits holds units of products with lower IDs
+// only, so nobody waits in a circle.
 type parking struct {
-	operations queue[*operation]
+	// units are the orders that wait for units, limit those that wait for orders of the
+	// same customer. They wait apart: one customer must not hold up the others.
+	units, limit queue[*operation]
 	// count is for those who decide: they wake the actor when somebody waits.
 	count atomic.Int32
 	timer clock.Timer
@@ -19,55 +21,117 @@ type parking struct {
 	timed bool
 }
 
-func (k *parking) waiting() int { return k.operations.length() }
+func (k *parking) queues() [2]*queue[*operation] { return [...]*queue[*operation]{&k.units, &k.limit} }
 
-// leave takes the first out.
-func (k *parking) leave() *operation {
-	op := k.operations.pop()
+// leave takes the first out of one of the queues.
+func (k *parking) leave(queue *queue[*operation]) *operation {
+	op := queue.pop()
 	k.count.Add(-1)
 	return op
 }
 
+// place returns the queue for a wait, or nil when it has no room.
+func (k *parking) place(what wait) *queue[*operation] {
+	place, bound := &k.units, parkedMax
+	if what == waitLimit {
+		place, bound = &k.limit, parkedForLimitMax
+	}
+	if place.length() >= bound {
+		return nil
+	}
+	return place
+}
+
 // park lets an order wait, or refuses it when too many do.
-func (p *productActor) park(op *operation) {
+func (p *productActor) park(op *operation, what wait) {
 	p.letGo(op)
-	if p.parking.waiting() >= parkedMax {
+	op.parkedAt = p.engine.clock.Now()
+	if p.parkAt(op, what) {
+		p.engine.parked.Add(1)
+		p.serveParked()
+	}
+}
+
+// parkAt puts an order into the queue that it has to wait in.
+func (p *productActor) parkAt(op *operation, what wait) bool {
+	place := p.parking.place(what)
+	if place == nil {
 		op.refusal = refusedOverloaded
 		p.engine.refused.Add(1)
 		p.sendBack(op)
-		return
+		return false
 	}
-	op.parkedAt = p.engine.clock.Now()
-	p.parking.operations.push(op)
+	place.push(op)
 	// First the count, then another look: whoever decides looks at the count after
 	// the units have changed, so one of the two sees the other.
 	p.parking.count.Add(1)
-	p.engine.parked.Add(1)
-	p.serveParked()
+	return true
 }
 
-// serveParked serves from the front until somebody still has to wait.
+// serveParked serves those who wait, each queue from its front, until somebody still
+// has to wait for units. Who waits for a limit keeps nobody waiting.
 func (p *productActor) serveParked() {
-	for p.parking.waiting() > 0 {
-		op := *p.parking.operations.front()
-		now := p.engine.clock.Now()
-		verdict := p.judge(op)
-		switch {
-		case op.isAbandoned(), now >= op.parkedAt.Add(inventory.Instant(parkedTimeMax)):
-			p.hand = p.parking.leave()
-			op.refusal = refusedOverloaded
-			p.sendBack(op)
-		case verdict.wait:
-			p.wakeAt(op.parkedAt.Add(inventory.Instant(parkedTimeMax)), now)
-			return
-		default:
-			p.hand = p.parking.leave()
-			p.serve(op, verdict)
+	for range p.parking.limit.length() {
+		if op := *p.parking.limit.front(); p.serveWaiting(op, &p.parking.limit) == waitLimit {
+			p.parking.limit.push(p.parking.limit.pop()) // the order of those who stay is the same
 		}
+	}
+	for p.parking.units.length() > 0 {
+		if p.serveWaiting(*p.parking.units.front(), &p.parking.units) == waitUnits {
+			break
+		}
+	}
+	p.wakeForFirst()
+}
+
+// serveWaiting serves the front of a queue, refuses it, or lets it wait in the other
+// queue. It returns what the order waits for if it stays where it is.
+func (p *productActor) serveWaiting(op *operation, queue *queue[*operation]) wait {
+	verdict := p.judge(op)
+	if queue == &p.parking.limit && verdict.wait == waitNot && verdict.granted > 0 && p.parking.units.length() > 0 {
+		verdict.wait = waitUnits
+	}
+	stays := queue == &p.parking.limit && verdict.wait == waitLimit || queue == &p.parking.units && verdict.wait == waitUnits
+	switch {
+	case op.isAbandoned(), p.engine.clock.Now() >= parkedUntil(op):
+		p.hand = p.parking.leave(queue)
+		op.refusal = refusedOverloaded
+		p.sendBack(op)
+	case stays:
+		return verdict.wait
+	case verdict.wait != waitNot:
+		p.hand = p.parking.leave(queue)
+		p.letGo(op)
+		p.parkAt(op, verdict.wait)
+	default:
+		p.hand = p.parking.leave(queue)
+		p.serve(op, verdict)
+	}
+	return waitNot
+}
+
+func parkedUntil(op *operation) inventory.Instant {
+	return op.parkedAt.Add(inventory.Instant(parkedTimeMax))
+}
+
+// wakeForFirst makes the actor look again when the first of those who wait has waited
+// long enough.
+func (p *productActor) wakeForFirst() {
+	var first inventory.Instant
+	for _, queue := range p.parking.queues() {
+		if queue.length() == 0 {
+			continue
+		}
+		if until := parkedUntil(*queue.front()); first == 0 || until < first {
+			first = until
+		}
+	}
+	if first != 0 {
+		p.wakeAt(first, p.engine.clock.Now())
 	}
 }
 
-// wakeAt makes the actor look at the front again when its time is over.
+// wakeAt makes the actor look again at the moment, unless it does so already.
 func (p *productActor) wakeAt(deadline, now inventory.Instant) {
 	if p.parking.timed {
 		return

@@ -60,8 +60,12 @@ func (p *productActor) handle(op *operation) {
 
 // take serves an order, says why not, or lets it wait.
 func (p *productActor) take(op *operation) {
-	if verdict := p.judge(op); verdict.wait || p.parking.waiting() > 0 && verdict.granted > 0 {
-		p.park(op)
+	verdict := p.judge(op)
+	if verdict.wait == waitNot && verdict.granted > 0 && p.parking.units.length() > 0 {
+		verdict.wait = waitUnits // those who came before are served first
+	}
+	if verdict.wait != waitNot {
+		p.park(op, verdict.wait)
 	} else {
 		p.serve(op, verdict)
 	}
@@ -71,9 +75,21 @@ func (p *productActor) take(op *operation) {
 type verdict struct {
 	granted int64
 	refusal inventory.Refusal
-	// wait means that the units are taken, but by orders that are not decided yet.
-	wait bool
+	// wait is what the order has to wait for.
+	wait wait
 }
+
+// wait is what an order has to wait for before it can be served or refused.
+type wait uint8
+
+const (
+	waitNot wait = iota
+	// waitUnits is for units that orders have which are not decided yet.
+	waitUnits
+	// waitLimit is for orders of the same customer that are not decided yet and use up
+	// its limit.
+	waitLimit
+)
 
 // judge decides about the operation's line as things are now.
 func (p *productActor) judge(op *operation) verdict {
@@ -87,21 +103,44 @@ func (p *productActor) judge(op *operation) verdict {
 	if v.refusal.Refused() {
 		v.wait = p.undecided(op, rules, take, &v.refusal)
 	}
+	if v.refusal.Refused() && v.wait == waitNot && !op.partial {
+		v.refusal = p.decidedOnly(op, v.refusal)
+	}
 	return v
 }
 
-// undecided reports whether a refusal rests on units that may still come back: then
-// they are not gone, and to say so would be a lie.
-func (p *productActor) undecided(op *operation, rules *inventory.Product, take inventory.Take, refusal *inventory.Refusal) bool {
+// decidedOnly puts a refusal that is final in terms of what is decided: who asks is
+// not told that units are gone, or held, which an order has that may fail.
+func (p *productActor) decidedOnly(op *operation, refusal inventory.Refusal) inventory.Refusal {
+	switch refusal.Code {
+	case inventory.CodeQuantityLimitCustomer:
+		refusal.Remaining = max(p.rules.Load().PurchaseLimit-p.ledger.purchased(op.event.Customer), 0)
+	case inventory.CodeInsufficientStock, inventory.CodeSoldOut, inventory.CodeAllHeld:
+		stock, undecided := p.stock, p.free.Load()-p.stock.Available()
+		held := min(undecided, stock.Reserved)
+		stock.Reserved -= held
+		stock.OnHand += undecided - held // units that were given and are not back yet
+		return inventory.RefuseStock(refusal.ProductID, stock, refusal.Requested)
+	}
+	return refusal
+}
+
+// undecided returns what a refusal has to wait for: when it rests on units that may
+// still come back they are not gone, and to say so would be a lie.
+func (p *productActor) undecided(op *operation, rules *inventory.Product, take inventory.Take, refusal *inventory.Refusal) wait {
 	switch refusal.Code {
 	case inventory.CodeQuantityLimitCustomer:
 		decided := p.ledger.purchased(op.event.Customer)
-		return decided < take.Had && (take.Partial || decided+take.Quantity <= rules.PurchaseLimit)
+		if decided < take.Had && (take.Partial || decided+take.Quantity <= rules.PurchaseLimit) {
+			return waitLimit
+		}
 	case inventory.CodeInsufficientStock, inventory.CodeSoldOut, inventory.CodeAllHeld:
 		free := p.free.Load()
-		return free > p.stock.Available() && (take.Partial || free >= take.Quantity)
+		if free > p.stock.Available() && (take.Partial || free >= take.Quantity) {
+			return waitUnits
+		}
 	}
-	return false
+	return waitNot
 }
 
 // serve gives the units that were granted and sends the order on, or back when its
@@ -220,8 +259,10 @@ func (p *productActor) failed(op *operation, cause any) {
 	if op != nil {
 		p.answerFailed(op)
 	}
-	for p.parking.waiting() > 0 {
-		p.answerFailed(p.parking.leave())
+	for _, queue := range p.parking.queues() {
+		for queue.length() > 0 {
+			p.answerFailed(p.parking.leave(queue))
+		}
 	}
 }
 

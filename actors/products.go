@@ -11,6 +11,9 @@ func (e *Engine) SetProduct(product inventory.Product) inventory.Refusal {
 	if p == nil {
 		return refusedProductUnknown
 	}
+	if movesLimit(p.rules.Load(), &product) {
+		return refusedMovedLimit
+	}
 	if refusal := e.enter(); refusal.Refused() {
 		return refusal
 	}
@@ -20,10 +23,22 @@ func (e *Engine) SetProduct(product inventory.Product) inventory.Refusal {
 	if !op.await(e.requestTimeout) {
 		return refusedTimeout
 	}
+	op.timer.Stop()
 	refusal := op.refusal
 	op.recycle()
 	return refusal
 }
+
+// movesLimit reports whether new rules count the units of a customer from another
+// moment on, or begin or end to count them. What was bought until now would have to be
+// counted anew.
+func movesLimit(from, to *inventory.Product) bool {
+	limited := from.PurchaseLimit > 0
+	return limited != (to.PurchaseLimit > 0) || limited && from.SaleStartsAt != to.SaleStartsAt
+}
+
+var refusedMovedLimit = inventory.Refusal{Code: inventory.CodeValidationFailed,
+	Detail: "A limit per customer cannot be introduced, lifted or moved to another start of the sale while the product is on the shelf."}
 
 // AdjustStock implements [Facade].
 func (e *Engine) AdjustStock(request *AdjustStock) (StockReply, inventory.Refusal) {

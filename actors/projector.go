@@ -23,6 +23,13 @@ type projector struct {
 	// bytes counts the bytes of the records that were projected since the start.
 	bytes atomic.Int64
 
+	// tried is the last run that was given to SQL: whether it was done is not known when
+	// the transaction failed.
+	tried struct {
+		to    persistence.Position
+		bytes int64
+	}
+
 	// interval is the least pause between two transactions. Few large transactions
 	// cost a fraction of many small ones. The pause is also several times as long as
 	// the transaction before it was, so that selling comes first: see pause.
@@ -111,6 +118,10 @@ func (p *projector) run(ctx context.Context, from persistence.Position) {
 		}
 		pause = min(pause*2, projectionPauseMax)
 		if position, err := p.engine.store.Position(ctx); err == nil {
+			if position != from && position == p.tried.to { // it was done, although it failed
+				p.bytes.Add(p.tried.bytes)
+				pause = projectionPauseMin
+			}
 			from = position
 		}
 	}
@@ -129,6 +140,7 @@ func (p *projector) follow(ctx context.Context, from *persistence.Position, succ
 		if err != nil {
 			return err
 		}
+		p.tried.to, p.tried.bytes = to, bytes
 		began := p.engine.clock.Now()
 		if err := p.project(ctx, *from, to, records); err != nil {
 			return err
@@ -244,8 +256,11 @@ func (p *projector) advance(to persistence.Position) {
 
 // projected forgets what SQL has now.
 func (a *orderActor) projected(op *operation) {
-	a.memory.projectedTo(a.engine.projector.position(), func(key inventory.Fingerprint) {
-		if _, known := a.engine.keys.get(key); known {
+	a.memory.projectedTo(a.engine.projector.position(), func(key inventory.Fingerprint, placed *heldOrder, used uint64) {
+		// A key whose time was over may have been used anew: then the entry is another
+		// record's, which SQL need not have.
+		entry, known := a.engine.keys.get(key)
+		if known && !entry.inFlight && (placed != nil && entry.record == placed || placed == nil && entry.sequence == used) {
 			a.engine.keyFilter.add(key)
 			a.engine.keys.delete(key)
 		}

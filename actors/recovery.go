@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"holdfast/inventory"
 	"holdfast/persistence"
@@ -297,17 +300,45 @@ func (r *recovery) receiveOpenings() error {
 		}
 		return true
 	})
-	for _, p := range missing {
-		product, units := p.rules.Load().ID, p.opening.Load()
-		refusal := r.engine.receiveOpening(p)
-		if refusal.Code == inventory.CodeStorageFull {
-			r.engine.log.Warn("an opening receipt waits for space on the disk", "product", product.String(), "units", units)
-			continue // it comes with the product's first adjustment, or the next start
-		}
-		if refusal.Refused() {
-			return fmt.Errorf("receive the opening stock of product %s: %w", product, refusal)
-		}
-		r.engine.log.Info("issued an opening receipt that was missing", "product", product.String(), "units", units)
+	var next, waiting atomic.Int64
+	var workers errgroup.Group
+	for range min(openingsParallel, len(missing)) {
+		workers.Go(func() error {
+			for n := next.Add(1); n <= int64(len(missing)); n = next.Add(1) {
+				received, err := r.receiveMissing(missing[n-1])
+				if err != nil {
+					return err
+				}
+				if !received {
+					waiting.Add(1)
+				}
+			}
+			return nil
+		})
 	}
-	return nil
+	err := workers.Wait()
+	if len(missing) > 0 {
+		r.engine.log.Info("issued opening receipts that were missing", "products", len(missing), "wait_for_space_on_the_disk", waiting.Load())
+	}
+	return err
+}
+
+// receiveMissing issues one receipt. Without space on the disk it comes with the
+// product's first adjustment, or at the next start.
+func (r *recovery) receiveMissing(p *productActor) (received bool, err error) {
+	for r.ctx.Err() == nil {
+		switch refusal := r.engine.receiveOpening(p); {
+		case !refusal.Refused():
+			return true, nil
+		case refusal.Code == inventory.CodeStorageFull:
+			return false, nil
+		case refusal.Code != inventory.CodeOverloaded:
+			return false, fmt.Errorf("receive the opening stock of product %s: %w", p.rules.Load().ID, refusal)
+		}
+		// The journal is behind: there is room again when it has written what it has.
+		if err := r.engine.waitAppended(r.ctx); err != nil {
+			return false, fmt.Errorf("receive the opening stock of product %s: %w", p.rules.Load().ID, err)
+		}
+	}
+	return false, r.ctx.Err()
 }

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -121,6 +122,27 @@ func TestTheOpeningReceiptComesBeforeAdjustments(t *testing.T) {
 	require.Equal(t, inventory.Refusal{}, h.engine.AddProduct(product), "a repeat of the creation")
 	h.restart()
 	require.Equal(t, [3]int64{105, 0, 0}, h.stock(product.ID))
+}
+
+// A catalogue that was imported has its stock when a start is done, also when fewer
+// requests may be in flight than a start would like to send.
+func TestAStartReceivesTheStockOfAWholeCatalogue(t *testing.T) {
+	h := newHouse(t)
+	products := make([]persistence.CatalogueProduct, 1_000)
+	for i := range products {
+		products[i] = persistence.CatalogueProduct{Name: "Product", OpeningStock: int64(i), Version: 1, CreatedAt: h.clock.Now(),
+			Product: inventory.Product{ID: inventory.ID{9, 14: byte(i >> 8), 15: byte(i)}, SKU: fmt.Sprintf("IMPORTED-%d", i), HoldSeconds: 600,
+				Price: inventory.Money{Minor: 1, Currency: euro}}}
+	}
+	require.NoError(t, h.store.CreateProducts(t.Context(), products...))
+	for range 2 {
+		h.close()
+		h.open(func(o *Options) { o.InFlightMax = 4 })
+		for i := range products {
+			require.EqualValues(t, i, h.stock(products[i].ID)[0])
+		}
+		require.EqualValues(t, len(products)-1, h.journal.DurableSequence(), "one receipt for each product that has stock")
+	}
 }
 
 // Raises that are decided at the same time do not pass the bound together.

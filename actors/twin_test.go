@@ -250,7 +250,7 @@ func (w *twin) extend(o *twinOrder) inventory.Code {
 	}
 	until := o.expires + o.hold
 	for _, line := range o.lines {
-		if ends := w.products[line.product].ends; ends != 0 {
+		if ends := w.products[line.product].ends; ends != 0 && line.quantity > 0 {
 			until = min(until, ends)
 		}
 	}

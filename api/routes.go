@@ -8,7 +8,8 @@ var (
 	engineCodes = []inventory.Code{inventory.CodeStarting, inventory.CodeOverloaded, inventory.CodeUnknownOutcome,
 		inventory.CodeQuarantined, inventory.CodeStorageFull, inventory.CodeStoreUnavailable}
 	// readCodes are those of every read that needs the engine or the store.
-	readCodes = []inventory.Code{inventory.CodeStarting, inventory.CodeStoreUnavailable, inventory.CodeOverloaded}
+	readCodes = []inventory.Code{inventory.CodeStarting, inventory.CodeStoreUnavailable, inventory.CodeOverloaded,
+		inventory.CodeQuarantined, inventory.CodeUnknownOutcome}
 	// keyCodes are those of every request with an Idempotency-Key.
 	keyCodes = []inventory.Code{codeKeyRequired, codeKeyInvalid, inventory.CodeKeyReused, inventory.CodeRequestInProgress}
 	// saleCodes are those of every request for units.

@@ -33,6 +33,7 @@ var theLibraries = libraries{
 	{path: "github.com/valyala/fasthttp", users: []string{"api/...", "bench/..."}},
 	{path: "go.uber.org/goleak", tests: []string{"..."}},
 	{path: "golang.org/x/crypto", users: []string{"internal/password"}},
+	{path: "golang.org/x/sync/errgroup", users: []string{"actors"}},
 	{path: "golang.org/x/text/unicode/norm", users: []string{"internal/password"}},
 	{path: "golang.org/x/sys", users: []string{"cmd/...", "persistence/journal"}},
 	{path: "modernc.org/sqlite", users: []string{"persistence/sqlite"}},
