@@ -29,9 +29,22 @@ type shop struct {
 	service string
 }
 
-// openShop makes a data directory with customers, starts the server and creates
-// a product with more stock than any run sells.
-func openShop(ctx context.Context, binary string, customers int) (_ *shop, err error) {
+// openShop starts a server with customers and creates a product with more stock than
+// any run sells.
+func openShop(ctx context.Context, binary string, customers int) (*shop, error) {
+	s, err := prepareShop(ctx, binary, customers, func([]string) error { return nil })
+	if err != nil {
+		return nil, err
+	}
+	if s.product, err = s.createProduct(s.service); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+// prepareShop makes a data directory with customers, lets prepare work on it with an
+// environment that names it, and starts the server.
+func prepareShop(ctx context.Context, binary string, customers int, prepare func(environment []string) error) (_ *shop, err error) {
 	folder, err := os.MkdirTemp("", "holdfast-bench-")
 	if err != nil {
 		return nil, fmt.Errorf("make a data directory: %w", err)
@@ -46,6 +59,9 @@ func openShop(ctx context.Context, binary string, customers int) (_ *shop, err e
 	if err := s.seed(ctx, binary, environment, customers); err != nil {
 		return s, err
 	}
+	if err := prepare(environment); err != nil {
+		return s, err
+	}
 	address, err := freeAddress()
 	if err != nil {
 		return s, err
@@ -54,10 +70,7 @@ func openShop(ctx context.Context, binary string, customers int) (_ *shop, err e
 		return s, err
 	}
 	environment = append(environment, "HOLDFAST_LISTEN="+address, "HOLDFAST_ADMIN_LISTEN="+s.admin)
-	if s.process, err = start(ctx, address, "/readyz", environment, binary, "serve"); err != nil {
-		return s, err
-	}
-	s.product, err = s.createProduct(s.service)
+	s.process, err = start(ctx, address, "/readyz", environment, binary, "serve")
 	return s, err
 }
 

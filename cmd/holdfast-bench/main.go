@@ -1,6 +1,6 @@
 // Command holdfast-bench measures a Holdfast binary under load and prints tables:
-// see package bench for what is measured and how. It needs the load generator wrk,
-// and a machine on which nothing else runs.
+// see package bench for what is measured and how. share needs the load
+// generator wrk, and a machine on which nothing else runs.
 package main
 
 import (
@@ -17,6 +17,7 @@ import (
 
 type commands struct {
 	Share   shareCommand   `cmd:"" help:"Measure durable orders over HTTP as a share of a constant fasthttp handler."`
+	Replay  replayCommand  `cmd:"" help:"Send a retailer's real orders, and check that every one was decided truly."`
 	Ceiling ceilingCommand `cmd:"" help:"Serve a constant answer: the ceiling that share compares with."`
 }
 
@@ -38,6 +39,21 @@ func (c *shareCommand) Run(ctx context.Context) error {
 	_, err = bench.Share{Holdfast: c.Holdfast, Self: self, Rounds: c.Rounds, Duration: c.Duration,
 		WarmUp: c.WarmUp, Connections: c.Connections, Customers: c.Customers, Out: os.Stdout}.Run(ctx)
 	return err
+}
+
+type replayCommand struct {
+	History      string `arg:"" type:"existingfile" help:"The order history, as CSV, compressed with gzip or not."`
+	Holdfast     string `help:"Path of the holdfast binary." default:"bin/holdfast" type:"existingfile"`
+	StockPercent int    `help:"Opening stock in percent of what was sold." default:"90"`
+	Parallel     int    `help:"Customers that order at once." default:"64"`
+}
+
+// Run replays and prints the table.
+func (c *replayCommand) Run(ctx context.Context) error {
+	information, err := os.Stderr.Stat()
+	watched := err == nil && information.Mode()&os.ModeCharDevice != 0
+	return bench.Replay{Holdfast: c.Holdfast, History: c.History, StockPercent: c.StockPercent, Parallel: c.Parallel,
+		Out: os.Stdout, Progress: os.Stderr, Watched: watched}.Run(ctx)
 }
 
 type ceilingCommand struct {

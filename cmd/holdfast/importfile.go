@@ -3,16 +3,14 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-)
 
-// importHeaderBytesMax bounds the first line of a file.
-const importHeaderBytesMax = 16 << 10
+	"holdfast/internal/retail"
+)
 
 // importFile is a file that is imported. It is read as text, whether it is
 // compressed or not.
@@ -44,16 +42,8 @@ func (f *importFile) begin() error {
 		return err
 	}
 	f.size = information.Size()
-	f.text = bufio.NewReaderSize(countingReader{f}, importHeaderBytesMax)
-	if magic, _ := f.text.Peek(2); !bytes.Equal(magic, []byte{0x1f, 0x8b}) {
-		return nil
-	}
-	decompressed, err := gzip.NewReader(f.text)
-	if err != nil {
-		return err
-	}
-	f.text = bufio.NewReaderSize(decompressed, importHeaderBytesMax)
-	return nil
+	f.text, err = retail.Text(countingReader{f})
+	return err
 }
 
 // countingReader reads the file and tells how far it has come.
@@ -74,7 +64,7 @@ func (f *importFile) Read(buffer []byte) (int, error) { return f.text.Read(buffe
 
 // header returns the fields of the first line, and leaves it to be read.
 func (f *importFile) header() ([]string, error) {
-	first, err := f.text.Peek(importHeaderBytesMax)
+	first, err := f.text.Peek(retail.HeaderBytesMax)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
