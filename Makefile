@@ -25,7 +25,7 @@ TESTFLAGS ?=
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: build ## Build and serve on http://127.0.0.1:8080 with three products to try, data in ./data.
+run: build ## Build and serve on http://127.0.0.1:8080 with a catalogue and a flash sale to try, data in ./data.
 	bin/holdfast serve --demo
 
 build: ## Build the commands into bin/. The first build takes a few minutes.

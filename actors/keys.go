@@ -12,11 +12,11 @@ import (
 // claimed. Otherwise the operation is answered, or on its way to SQL.
 func (a *orderActor) claimKey(op *operation) bool {
 	key := op.event.Key
-	if entry, ok := a.engine.keys.get(key); ok {
+	entry, claimed := a.engine.keys.claim(key, keyEntry{body: op.event.Body, kind: op.event.Kind, inFlight: true, owner: a})
+	if !claimed {
 		a.repeat(op, &entry)
 		return false
 	}
-	a.engine.keys.put(key, keyEntry{body: op.event.Body, kind: op.event.Kind, inFlight: true, owner: a})
 	if !a.engine.keyFilter.mayContain(key) {
 		return true
 	}

@@ -26,12 +26,12 @@ type keyEntry struct {
 	// record is the order that was placed or changed with the key. Only its order
 	// actor may look into it.
 	record *heldOrder
-	// kind is that of the event, sequence that of its record.
-	kind     inventory.Kind
+	owner  *orderActor
+	// sequence is that of the event's record, kind the event's.
 	sequence uint64
+	kind     inventory.Kind
 	// inFlight means that nothing is decided yet.
 	inFlight bool
-	owner    *orderActor
 }
 
 func newKeyTable() *keyTable {
@@ -48,6 +48,19 @@ func (t *keyTable) get(key inventory.Fingerprint) (keyEntry, bool) {
 	defer part.mutex.RUnlock()
 	entry, ok := part.keys[key]
 	return entry, ok
+}
+
+// claim puts an entry for a key that has none, or returns the one that it has.
+func (t *keyTable) claim(key inventory.Fingerprint, entry keyEntry) (taken keyEntry, claimed bool) {
+	part := &t.parts[key[0]]
+	part.mutex.Lock()
+	defer part.mutex.Unlock()
+	if taken, known := part.keys[key]; known {
+		return taken, false
+	}
+	part.keys[key] = entry
+	t.count.Add(1)
+	return entry, true
 }
 
 func (t *keyTable) put(key inventory.Fingerprint, entry keyEntry) {

@@ -5,11 +5,13 @@ import (
 	"fmt"
 
 	"holdfast/internal/identifier"
+	"holdfast/internal/retail"
+	"holdfast/internal/retail/sample"
 	"holdfast/inventory"
 	"holdfast/persistence"
 )
 
-// demoProducts are what --demo puts on sale.
+// demoProducts are what --demo puts on sale first.
 var demoProducts = []struct {
 	sku, name, description string
 	price, stock           int64
@@ -19,7 +21,18 @@ var demoProducts = []struct {
 	{"MUG-ENAMEL", "Enamel mug", "The last five of the old batch.", 799, 5},
 }
 
-// openDemo puts the demonstration catalogue on sale when there is no product yet.
+// The flash sale of --demo: few units, two for each customer, held for two minutes,
+// and over after an hour.
+const (
+	demoSaleStock       = 500
+	demoSaleLimit       = 2
+	demoSaleHoldSeconds = 120
+	demoSaleLength      = 3_600 * inventory.Second
+)
+
+// openDemo puts the demonstration catalogue on sale when there is no product yet: some
+// products of our own, a flash sale that begins now, and the gifts of a real retailer.
+// It comes before the engine, whose start issues the opening receipts.
 func (s *server) openDemo(ctx context.Context, p *program, options *serverOptions) error {
 	if !options.Demo {
 		return nil
@@ -28,21 +41,52 @@ func (s *server) openDemo(ctx context.Context, p *program, options *serverOption
 	if err != nil || len(present) > 0 {
 		return err
 	}
-	for i, demo := range demoProducts {
-		now := p.clock.Now()
-		product := persistence.CatalogueProduct{
-			Product: inventory.Product{ID: identifier.Unsharded(now.Add(inventory.Instant(i) * inventory.Millisecond)), SKU: demo.sku, HoldSeconds: inventory.HoldSecondsDefault,
-				Price: inventory.Money{Minor: demo.price, Currency: inventory.Currency{'E', 'U', 'R'}}},
-			Name: demo.name, Description: demo.description, Category: "demo", OpeningStock: demo.stock,
-			Version: 1, CreatedAt: now, UpdatedAt: now,
-		}
-		if err := s.store.CreateProducts(ctx, product); err != nil {
-			return fmt.Errorf("create the demonstration product %s: %w", demo.sku, err)
-		}
-		if refusal := s.engine.AddProduct(product); refusal.Refused() {
-			return fmt.Errorf("stock the demonstration product %s: %w", demo.sku, refusal)
-		}
+	products, err := demoCatalogue(p.clock.Now())
+	if err != nil {
+		return fmt.Errorf("read the demonstration catalogue: %w", err)
 	}
-	s.log.Info("the demonstration catalogue is on sale", "products", len(demoProducts))
+	if err := s.store.CreateProducts(ctx, products...); err != nil {
+		return fmt.Errorf("create the demonstration catalogue: %w", err)
+	}
+	s.log.Info("the demonstration catalogue is on sale", "products", len(products), "flash_sale_ends_in_seconds", int64(demoSaleLength/inventory.Second))
 	return nil
+}
+
+// demoCatalogue returns all products of the demonstration, in the order in which they
+// are listed.
+func demoCatalogue(now inventory.Instant) ([]persistence.CatalogueProduct, error) {
+	blank := func() persistence.CatalogueProduct {
+		return persistence.CatalogueProduct{Category: "demo", Version: 1, CreatedAt: now, UpdatedAt: now, Product: inventory.Product{
+			HoldSeconds: inventory.HoldSecondsDefault, Price: inventory.Money{Currency: inventory.Currency{'E', 'U', 'R'}}}}
+	}
+	var products []persistence.CatalogueProduct
+	for _, demo := range demoProducts {
+		product := blank()
+		product.SKU, product.Name, product.Description = demo.sku, demo.name, demo.description
+		product.Price.Minor, product.OpeningStock = demo.price, demo.stock
+		products = append(products, product)
+	}
+	flash := blank()
+	flash.SKU, flash.Name, flash.Description = "FLASH-LAMP", "Brass ship's lamp", "One hour only, two for each customer."
+	flash.Price.Minor, flash.OpeningStock, flash.PurchaseLimit = 4900, demoSaleStock, demoSaleLimit
+	flash.HoldSeconds, flash.SaleStartsAt, flash.SaleEndsAt = demoSaleHoldSeconds, now, now.Add(demoSaleLength)
+	products = append(products, flash)
+
+	history, err := sample.Open()
+	if err != nil {
+		return nil, err
+	}
+	retailer := importCatalogueCommand{Currency: "GBP", Category: "gifts", StockPercent: 100, Charges: retail.Charges}
+	gifts, err := retailer.readHistory(history, func(retail.Oddity) {}, now)
+	if err != nil {
+		return nil, err
+	}
+	for _, gift := range gifts {
+		products = append(products, gift.CatalogueProduct)
+	}
+	// The list is in the order of the IDs, and those in the order of time.
+	for i := range products {
+		products[i].ID = identifier.Unsharded(now.Add(inventory.Instant(i) * inventory.Millisecond))
+	}
+	return products, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -12,7 +13,9 @@ func TestTheDemoAppearsOnce(t *testing.T) {
 	data := freshDirectory(t)
 	customer := seed(t, data, 1)[0].AccessToken
 	s := serve(t, data, "--demo")
-	assert.Equal(t, []string{"LANTERN-RED", "KETTLE-STEEL", "MUG-ENAMEL"}, s.skus())
+	found := s.skus()
+	require.Len(t, found, 100, "the first page is full")
+	assert.Equal(t, []string{"LANTERN-RED", "KETTLE-STEEL", "MUG-ENAMEL", "FLASH-LAMP"}, found[:4])
 	require.Equal(t, 201, s.order(customer).status)
 	before := s.get("/api/products").text
 	s.stop(t)
@@ -20,6 +23,24 @@ func TestTheDemoAppearsOnce(t *testing.T) {
 	assert.Equal(t, before, s.get("/api/products").text)
 	s.stop(t)
 	assert.Equal(t, before, serve(t, data).get("/api/products").text, "it stays without the option")
+}
+
+// The flash sale is on, and bounded: so many units, so many for each, so long.
+func TestTheDemoHasAFlashSale(t *testing.T) {
+	data := freshDirectory(t)
+	customer := seed(t, data, 1)[0].AccessToken
+	s := serve(t, data, "--demo")
+	defer s.stop(t)
+	flash := s.get("/api/products?limit=4").body["items"].([]any)[3].(map[string]any)
+	assert.Equal(t, []any{2., 120., 500.}, []any{flash["purchase_limit"], flash["hold_seconds"], flash["stock"].(map[string]any)["available"]})
+	assert.NotNil(t, flash["sale"].(map[string]any)["ends_at"])
+	body := `{"items":[{"product_id":"` + flash["id"].(string) + `","quantity":2}]}`
+	for i, want := range []int{201, 409} {
+		r := s.do(call{method: "POST", path: "/api/orders", token: customer, key: fmt.Sprintf("a-key-of-the-demo-%d", i), body: body})
+		require.Equal(t, want, r.status, r.text)
+	}
+	page := s.get("/api/products?limit=100&category=gifts")
+	assert.Len(t, page.body["items"], 100)
 }
 
 func TestTheDemoDoesNotJoinOtherProducts(t *testing.T) {

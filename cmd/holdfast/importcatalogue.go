@@ -150,18 +150,18 @@ func (c *importCatalogueCommand) read(file *importFile, report *importReport, no
 		return nil, err
 	}
 	if retail.IsHistory(header) {
-		return c.readHistory(file, report, now)
+		return c.readHistory(file, report.add, now)
 	}
 	return c.readCatalogue(file, report, now)
 }
 
 // readHistory returns the products that were sold.
-func (c *importCatalogueCommand) readHistory(file io.Reader, report *importReport, now inventory.Instant) ([]importedProduct, error) {
-	lines, err := retail.NewReader(file, report.add)
+func (c *importCatalogueCommand) readHistory(file io.Reader, report retail.Report, now inventory.Instant) ([]importedProduct, error) {
+	lines, err := retail.NewReader(file, report)
 	if err != nil {
 		return nil, err
 	}
-	catalogue := retail.NewCatalogue(c.Charges, report.add)
+	catalogue := retail.NewCatalogue(c.Charges, report)
 	for {
 		line, err := lines.Next()
 		if errors.Is(err, io.EOF) {
@@ -179,7 +179,7 @@ func (c *importCatalogueCommand) readHistory(file io.Reader, report *importRepor
 		product.OpeningStock = min(sold.Sold*c.StockPercent/100, inventory.StockQuantityMax)
 		product.Paused = sold.PriceMinor == 0
 		if reason := reasonAgainst(&product); reason != "" {
-			report.add(retail.Oddity{Line: sold.Line, Kind: kindRefused, Detail: fmt.Sprintf("%q: %s: left out", sold.SKU, reason)})
+			report(retail.Oddity{Line: sold.Line, Kind: kindRefused, Detail: fmt.Sprintf("%q: %s: left out", sold.SKU, reason)})
 			continue
 		}
 		products = append(products, importedProduct{product, sold.Line})

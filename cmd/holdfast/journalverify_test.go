@@ -20,11 +20,20 @@ const firstSegment = "00000000000000000001.journal"
 func usedDirectory(t *testing.T) string {
 	t.Helper()
 	data := freshDirectory(t)
-	customer := seed(t, data, 1)[0].AccessToken
-	s := serve(t, data, "--demo")
+	customer, key := seed(t, data, 1)[0].AccessToken, createKey(t, data, "stocker", "admin")
+	s := serve(t, data)
+	s.stockThree(key)
 	require.Equal(t, 201, s.order(customer).status)
 	s.stop(t)
 	return data
+}
+
+// stockThree makes three products, so that the journal has three receipts.
+func (s site) stockThree(key string) {
+	s.t.Helper()
+	for _, sku := range []string{"LANTERN-RED", "KETTLE-STEEL", "MUG-ENAMEL"} {
+		require.Equal(s.t, 201, s.post("/api/products", key, someProduct(sku)).status)
+	}
 }
 
 // verify runs "journal verify" and expects that it changes nothing.
@@ -90,7 +99,9 @@ func TestVerifyOfAnIntactJournal(t *testing.T) {
 
 func TestVerifyAfterAKill(t *testing.T) {
 	data := freshDirectory(t)
-	p, _ := launchServer(t, data, "--demo")
+	key := createKey(t, data, "stocker", "admin")
+	p, s := launchServer(t, data)
+	s.stockThree(key)
 	p.signal(t, syscall.SIGKILL)
 	p.wait(t)
 	report := reported(t, data)

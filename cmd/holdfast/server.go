@@ -37,7 +37,7 @@ type server struct {
 func startServer(ctx context.Context, p *program, options *serverOptions) (*server, error) {
 	s := &server{log: p.log, ended: make(chan error, 8)}
 	for _, begin := range []func(context.Context, *program, *serverOptions) error{
-		s.openData, s.listen, s.openJournal, s.startEngine, s.openDemo,
+		s.openData, s.listen, s.openJournal, s.openDemo, s.startEngine,
 	} {
 		if err := begin(ctx, p, options); err != nil {
 			return nil, errors.Join(err, s.abandon())
