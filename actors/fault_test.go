@@ -150,8 +150,9 @@ func TestAFailedSyncEndsTheAcknowledgements(t *testing.T) {
 // its key tells.
 func TestATimeoutIsUnknownAndItsKeyTells(t *testing.T) {
 	disk := newGatedDisk()
-	h := newHouseOn(t, disk.FS, func(o *Options) { o.RequestTimeout = 20 * time.Millisecond })
+	h := newHouseOn(t, disk.FS)
 	customer, product := h.customer(), h.product(10)
+	h.engine.requestTimeout = 20 * time.Millisecond
 	release := disk.hold()
 	request := orderOf(customer, h.key(), product, 2)
 	_, refusal := h.engine.PlaceOrder(request)

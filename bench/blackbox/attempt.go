@@ -2,6 +2,7 @@ package blackbox
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -106,13 +107,29 @@ func (a *attempt) body(more int64) string {
 }
 
 // hold is how long the order is held: as long as the product that is held the
-// shortest.
-func (a *attempt) hold() time.Duration {
-	hold := a.lines[0].product.hold
-	for _, l := range a.lines {
-		hold = min(hold, l.product.hold)
+// shortest, of those of which something was placed.
+func (a *attempt) hold(kept *order) time.Duration {
+	hold := time.Duration(math.MaxInt64)
+	for i, l := range a.lines {
+		if kept.Items[i].Quantity+kept.Items[i].Released > 0 {
+			hold = min(hold, l.product.hold)
+		}
 	}
 	return hold
+}
+
+// heldBriefly reports whether the order is held, and not for long: something was placed
+// of a product whose holds end soon.
+func (a *attempt) heldBriefly() bool {
+	if a.state.status != statusReserved {
+		return false
+	}
+	for i, l := range a.lines {
+		if units := &a.state.lines[i]; units.quantity+units.released > 0 && l.product.brief() {
+			return true
+		}
+	}
+	return false
 }
 
 // lineOf returns the number of the product's line, or -1.

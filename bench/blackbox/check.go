@@ -245,26 +245,25 @@ func (w *world) checkEnds() {
 		w.awaitEnds(p)
 		w.checkSums(p)
 		for _, a := range p.orders {
-			if a.state.status == statusReserved {
+			if a.heldBriefly() {
 				w.violation("FOREVER: the hold of order %s of %s ended at %s and goes on", a.order, p.name, a.expires)
 			}
 		}
 	}
 }
 
-// awaitEnds returns when no order of the product is held, or when none should be. The
-// stock alone does not tell: an order that has released or dropped its units of the
-// product is held for others.
+// awaitEnds returns when no order of the product is held briefly, or when none should
+// be. The stock alone does not tell: an order that has released its units of the product
+// is held for others, and one that dropped them may be held for long.
 func (w *world) awaitEnds(p *product) {
 	deadline := time.Now()
 	for _, a := range p.orders {
-		if over := a.expires.Add(endMax); a.state.status == statusReserved && over.After(deadline) {
+		if over := a.expires.Add(endMax); a.heldBriefly() && over.After(deadline) {
 			deadline = over
 		}
 	}
-	held := func(a *attempt) bool { return a.state.status == statusReserved }
 	for time.Now().Before(deadline) {
-		if w.lookAtHolds(p); !slices.ContainsFunc(p.orders, held) {
+		if w.lookAtHolds(p); !slices.ContainsFunc(p.orders, (*attempt).heldBriefly) {
 			return
 		}
 		pause(w.random, 20*time.Millisecond)

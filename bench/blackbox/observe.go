@@ -46,7 +46,7 @@ func (a *attempt) judgeIdentity(kept *order) error {
 	if len(kept.Items) != len(a.lines) {
 		return fmt.Errorf("HALF: order %s of %s has other lines than were sent: %v", kept.ID, a, kept.Items)
 	}
-	hold := a.hold()
+	hold := a.hold(kept)
 	if kept.Extended {
 		hold *= 2
 	}

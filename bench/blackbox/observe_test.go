@@ -105,6 +105,9 @@ func TestDroppedUnitsAreAccountedFor(t *testing.T) {
 			shown := basketOrder()
 			shown.Items[0].Quantity, shown.Items[0].Dropped, shown.Items[0].DroppedFor = 2-row.dropped, row.dropped, row.reason
 			shown.Total.Amount -= 10 * row.dropped
+			if shown.Items[0].Quantity == 0 {
+				shown.ExpiresAt = begun.Add(2 * time.Second) // of the other product
+			}
 			err := a.observe(state{}, shown)
 			requireJudgement(t, row.violation, err)
 			if err == nil {

@@ -4,6 +4,7 @@ const (
 	engineFolder    = "actors"
 	engineOrder     = "actors/order.go"
 	engineKeys      = "actors/keys.go"
+	engineKeyTable  = "actors/keytable.go"
 	engineChange    = "actors/change.go"
 	engineAdjust    = "actors/adjust.go"
 	engineRecovery  = "actors/recovery.go"
@@ -108,8 +109,15 @@ var engineFaults = []fault{
 		name:    "key-not-claimed",
 		meaning: "A key is not claimed while its order is on the way, so parallel sends make several orders.",
 		substitutions: []substitution{
-			{engineKeys, "\ta.engine.keys.put(key, keyEntry{body: op.event.Body, kind: op.event.Kind, inFlight: true, owner: a})\n", ""}},
+			{engineKeyTable, "\tpart.keys[key] = entry\n\tt.count.Add(1)\n", ""}},
 		test: in(engineFolder, "TestAKeyIsClaimedBeforeItsOrderIsDecided"),
+	},
+	{
+		name:    "key-of-another-forgotten",
+		meaning: "An order that leaves memory takes its key along although a newer order has it.",
+		substitutions: []substitution{
+			{engineProjector, "known && !entry.inFlight && (placed != nil && entry.record == placed || placed == nil && entry.sequence == used)", "known && entry.owner == a"}},
+		test: in(engineFolder, "TestAnOldOrderDoesNotForgetTheKeyOfANewOne"),
 	},
 	{
 		name:    "refused-key-kept",
