@@ -279,7 +279,7 @@ var engineFaults = []fault{
 		name:    "undecided-units-are-gone",
 		meaning: "Who wants units that are not decided yet is refused.",
 		substitutions: []substitution{
-			{"actors/product.go", "\t\tv.wait = p.undecided(op, rules, take, &v.refusal)\n", "\t\tv.wait = false\n"}},
+			{"actors/product.go", "\t\tv.wait = p.undecided(op, rules, take, &v.refusal)\n", "\t\tv.wait = waitNot\n"}},
 		test: in(engineFolder, "TestUndecidedUnitsAreNeitherSoldNorGone"),
 	},
 	{
