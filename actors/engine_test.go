@@ -287,8 +287,7 @@ func TestAConfirmAtTheDeadlineIsTooLate(t *testing.T) {
 	h := newHouse(t)
 	customer, product := h.customer(), h.product(1, func(p *persistence.CatalogueProduct) { p.HoldSeconds = 1 })
 	order := h.place(customer, product, 1)
-	record := h.engine.actorOf(order.ID.Shard()).memory.orders[order.ID]
-	_, _, refusal := record.Decide(&inventory.Change{Kind: inventory.OrderConfirmed}, order.ExpiresAt)
+	_, _, refusal := order.Decide(&inventory.Change{Kind: inventory.OrderConfirmed}, order.ExpiresAt)
 	require.Equal(t, inventory.CodeHoldExpired, refusal.Code)
 	h.clock.Advance(time.Second)
 	h.awaitStock(product, [3]int64{1, 0, 0})
