@@ -49,8 +49,8 @@ type StockReply struct {
 
 // Facade is what the engine offers to its front ends. Every method answers
 // within the engine's request timeout, AdjustStock and AddProduct within twice that
-// while the product's opening receipt is not recorded. A zero Refusal means that it was done,
-// and is durable. CodeUnknownOutcome means that the request may still take
+// while the product's opening receipt is not recorded. A zero Refusal means that it
+// was done, and is durable. CodeUnknownOutcome means that the request may still take
 // effect: repeat it with the same key.
 type Facade interface {
 	PlaceOrder(request *PlaceOrder) (OrderReply, inventory.Refusal)

@@ -101,46 +101,41 @@ func (p *productActor) judge(op *operation) verdict {
 	var v verdict
 	v.granted, v.refusal = inventory.DecideTake(rules, p.stock, take)
 	if v.refusal.Refused() {
-		v.wait = p.undecided(op, rules, take, &v.refusal)
-	}
-	if v.refusal.Refused() && v.wait == waitNot && !op.partial {
-		v.refusal = p.decidedOnly(op, v.refusal)
+		v.wait, v.refusal = p.weigh(op.event.Customer, take, v.refusal)
 	}
 	return v
 }
 
-// decidedOnly puts a refusal that is final in terms of what is decided: who asks is
-// not told that units are gone, or held, which an order has that may fail.
-func (p *productActor) decidedOnly(op *operation, refusal inventory.Refusal) inventory.Refusal {
+// weigh looks at a refusal in terms of what is decided. When the order could be served
+// if those that are undecided failed, it has to wait: what it wants is not gone, and to
+// say so would be a lie. Else the refusal is final, and tells of what is decided only.
+// Each figure is read once, since others change it.
+func (p *productActor) weigh(customer inventory.ID, take inventory.Take, refusal inventory.Refusal) (wait, inventory.Refusal) {
 	switch refusal.Code {
 	case inventory.CodeQuantityLimitCustomer:
-		refusal.Remaining = max(p.rules.Load().PurchaseLimit-p.ledger.purchased(op.event.Customer), 0)
-	case inventory.CodeInsufficientStock, inventory.CodeSoldOut, inventory.CodeAllHeld:
-		stock, undecided := p.stock, p.free.Load()-p.stock.Available()
-		held := min(undecided, stock.Reserved)
-		stock.Reserved -= held
-		stock.OnHand += undecided - held // units that were given and are not back yet
-		return inventory.RefuseStock(refusal.ProductID, stock, refusal.Requested)
-	}
-	return refusal
-}
-
-// undecided returns what a refusal has to wait for: when it rests on units that may
-// still come back they are not gone, and to say so would be a lie.
-func (p *productActor) undecided(op *operation, rules *inventory.Product, take inventory.Take, refusal *inventory.Refusal) wait {
-	switch refusal.Code {
-	case inventory.CodeQuantityLimitCustomer:
-		decided := p.ledger.purchased(op.event.Customer)
-		if decided < take.Had && (take.Partial || decided+take.Quantity <= rules.PurchaseLimit) {
-			return waitLimit
+		limit, decided := p.rules.Load().PurchaseLimit, p.ledger.purchased(customer)
+		switch {
+		case decided >= take.Had:
+		case take.Partial || decided+take.Quantity <= limit:
+			return waitLimit, refusal
+		default:
+			refusal.Remaining = max(limit-decided, 0)
 		}
 	case inventory.CodeInsufficientStock, inventory.CodeSoldOut, inventory.CodeAllHeld:
-		free := p.free.Load()
-		if free > p.stock.Available() && (take.Partial || free >= take.Quantity) {
-			return waitUnits
+		free, stock := p.free.Load(), p.stock
+		undecided := free - stock.Available()
+		switch {
+		case undecided <= 0:
+		case take.Partial || free >= take.Quantity:
+			return waitUnits, refusal
+		default:
+			held := min(undecided, stock.Reserved)
+			stock.Reserved -= held
+			stock.OnHand += undecided - held // units that were given and are not back yet
+			refusal = inventory.RefuseStock(refusal.ProductID, stock, take.Quantity)
 		}
 	}
-	return waitNot
+	return waitNot, refusal
 }
 
 // serve gives the units that were granted and sends the order on, or back when its

@@ -279,7 +279,7 @@ var engineFaults = []fault{
 		name:    "undecided-units-are-gone",
 		meaning: "Who wants units that are not decided yet is refused.",
 		substitutions: []substitution{
-			{"actors/product.go", "\t\tv.wait = p.undecided(op, rules, take, &v.refusal)\n", "\t\tv.wait = waitNot\n"}},
+			{"actors/product.go", "\t\tv.wait, v.refusal = p.weigh(op.event.Customer, take, v.refusal)\n", ""}},
 		test: in(engineFolder, "TestUndecidedUnitsAreNeitherSoldNorGone"),
 	},
 	{
