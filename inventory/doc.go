@@ -34,6 +34,7 @@
 //	N7  stock version grows by exactly one per event that moves the product
 //	N8  of every line: returned <= shipped <= quantity, and quantity, released and
 //	    dropped are together what was asked for
+//	N9  sold      = units of all orders that were confirmed and not cancelled
 //
 // [Stock.Evolve] re-checks N1 and N2 on every event and reports a violation as
 // an error that starts with "BUG:"; callers stop rather than go on.

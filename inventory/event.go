@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"iter"
@@ -65,6 +66,12 @@ func (k Kind) HasLines() bool { return k.Valid() && k != OrderExtended && k != O
 // Fingerprint is the first 16 bytes of a SHA-256.
 type Fingerprint [16]byte
 
+// FingerprintOf returns the fingerprint of data.
+func FingerprintOf(data []byte) Fingerprint {
+	sum := sha256.Sum256(data)
+	return Fingerprint(sum[:16])
+}
+
 // Line is one product of an order, or the product that an event is about.
 type Line struct {
 	ProductID ID
@@ -98,7 +105,7 @@ type Line struct {
 //	OrderReturned  To, Restock, Key, Body
 //	OrderExtended  ExpiresAt; no lines
 //	OrderRefundDue Amount; no lines
-//	StockAdjusted  Reason, Note, Key, Body; one line
+//	StockAdjusted  Reason, Note, Key, Body; one line, or without a key several
 type Event struct {
 	Kind Kind
 	// At is when it was decided.

@@ -157,7 +157,7 @@ func (w *world) pass(t *rapid.T) {
 
 // check compares everything with the invariants of the package.
 func (w *world) check(t *rapid.T) {
-	reserved, committed := map[ID]int64{}, map[ID]int64{}
+	reserved, committed, sold := map[ID]int64{}, map[ID]int64{}, map[ID]int64{}
 	for _, order := range w.orders {
 		w.reached[order.State]++
 		for _, line := range order.Lines {
@@ -169,8 +169,10 @@ func (w *world) check(t *rapid.T) {
 				reserved[line.ProductID] += line.Quantity
 			case Confirmed, PartiallyFulfilled:
 				committed[line.ProductID] += line.Quantity - int64(line.Shipped)
+				sold[line.ProductID] += line.Quantity
 			case Fulfilled, PartiallyReturned, Returned:
 				require.Equal(t, line.Quantity, int64(line.Shipped))
+				sold[line.ProductID] += line.Quantity
 			}
 		}
 		require.Equal(t, order.State != Reserved, w.left[order.ID] == 1, "N6")
@@ -181,8 +183,8 @@ func (w *world) check(t *rapid.T) {
 	}
 	for id, stock := range w.stocks {
 		require.NoError(t, stock.Check(), "N1, N2")
-		require.Equal(t, Stock{OnHand: w.onHand[id], Reserved: reserved[id], Committed: committed[id], Safety: stock.Safety,
-			Version: w.versions[id]}, *stock, "N3, N4, N5, N7")
+		require.Equal(t, Stock{OnHand: w.onHand[id], Reserved: reserved[id], Committed: committed[id], Sold: sold[id],
+			Safety: stock.Safety, Version: w.versions[id]}, *stock, "N3, N4, N5, N7, N9")
 	}
 	for was, order := range w.copies {
 		require.Equal(t, was, fmt.Sprintf("%+v", order), "a copy of an order has changed")

@@ -11,7 +11,9 @@ import (
 // Quantities must be between 1 and [LineQuantityMax] each; their sums may not
 // exceed it.
 func MergeLines(lines []Line) ([]Line, Refusal) {
-	slices.SortFunc(lines, func(a, b Line) int { return bytes.Compare(a.ProductID[:], b.ProductID[:]) })
+	if len(lines) > 1 {
+		slices.SortFunc(lines, func(a, b Line) int { return bytes.Compare(a.ProductID[:], b.ProductID[:]) })
+	}
 	merged := lines[:0]
 	for _, line := range lines {
 		if line.Quantity < 1 || line.Quantity > LineQuantityMax {

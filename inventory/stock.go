@@ -2,7 +2,7 @@ package inventory
 
 import "fmt"
 
-// Stock is what one product has. OnHand, Reserved and Committed are folded from
+// Stock is what one product has. OnHand, Reserved, Committed and Sold are folded from
 // events; Safety is a rule of the catalogue and is never sold.
 type Stock struct {
 	// OnHand is the physical units.
@@ -11,6 +11,9 @@ type Stock struct {
 	Reserved int64
 	// Committed is the units paid for and not yet shipped.
 	Committed int64
+	// Sold is the units paid for so far, shipped or not, without those of which the
+	// sale was cancelled. Returned units stay sold.
+	Sold int64
 	// Safety is the units that are never sold.
 	Safety int64
 	// Version counts the durable events that named the product.
@@ -40,11 +43,13 @@ func (s *Stock) Evolve(event *Event, line *Line) error {
 	case OrderConfirmed:
 		s.Reserved -= line.Quantity
 		s.Committed += line.Quantity
+		s.Sold += line.Quantity
 	case OrderExpired:
 		s.Reserved -= line.Quantity
 	case OrderCancelled, OrderReduced:
 		if event.From == Confirmed {
 			s.Committed -= line.Quantity
+			s.Sold -= line.Quantity
 		} else {
 			s.Reserved -= line.Quantity
 		}

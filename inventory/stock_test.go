@@ -31,31 +31,31 @@ func TestDecideAdjust(t *testing.T) {
 
 // Each kind moves units from one quantity to another, and nothing else.
 func TestStockEvolves(t *testing.T) {
-	start := Stock{OnHand: 20, Reserved: 5, Committed: 6, Safety: 2, Version: 9}
+	start := Stock{OnHand: 20, Reserved: 5, Committed: 6, Sold: 8, Safety: 2, Version: 9}
 	tests := []struct {
-		name                        string
-		event                       Event
-		onHand, reserved, committed int64
+		name                              string
+		event                             Event
+		onHand, reserved, committed, sold int64
 	}{
-		{"placed", Event{Kind: OrderPlaced}, 0, 3, 0},
-		{"confirmed", Event{Kind: OrderConfirmed}, 0, -3, 3},
-		{"expired", Event{Kind: OrderExpired}, 0, -3, 0},
-		{"cancelled before it was paid", Event{Kind: OrderCancelled, From: Reserved}, 0, -3, 0},
-		{"cancelled after it was paid", Event{Kind: OrderCancelled, From: Confirmed}, 0, 0, -3},
-		{"reduced before it was paid", Event{Kind: OrderReduced, From: Reserved}, 0, -3, 0},
-		{"reduced after it was paid", Event{Kind: OrderReduced, From: Confirmed}, 0, 0, -3},
-		{"shipped in part", Event{Kind: OrderFulfilled, To: PartiallyFulfilled}, -3, 0, -3},
-		{"shipped", Event{Kind: OrderFulfilled, To: Fulfilled}, -3, 0, -3},
-		{"returned to be sold again", Event{Kind: OrderReturned, To: Returned, Restock: true}, 3, 0, 0},
-		{"returned and written off", Event{Kind: OrderReturned, To: Returned}, 0, 0, 0},
-		{"received", Event{Kind: StockAdjusted}, 3, 0, 0},
+		{"placed", Event{Kind: OrderPlaced}, 0, 3, 0, 0},
+		{"confirmed", Event{Kind: OrderConfirmed}, 0, -3, 3, 3},
+		{"expired", Event{Kind: OrderExpired}, 0, -3, 0, 0},
+		{"cancelled before it was paid", Event{Kind: OrderCancelled, From: Reserved}, 0, -3, 0, 0},
+		{"cancelled after it was paid", Event{Kind: OrderCancelled, From: Confirmed}, 0, 0, -3, -3},
+		{"reduced before it was paid", Event{Kind: OrderReduced, From: Reserved}, 0, -3, 0, 0},
+		{"reduced after it was paid", Event{Kind: OrderReduced, From: Confirmed}, 0, 0, -3, -3},
+		{"shipped in part", Event{Kind: OrderFulfilled, To: PartiallyFulfilled}, -3, 0, -3, 0},
+		{"shipped", Event{Kind: OrderFulfilled, To: Fulfilled}, -3, 0, -3, 0},
+		{"returned to be sold again", Event{Kind: OrderReturned, To: Returned, Restock: true}, 3, 0, 0, 0},
+		{"returned and written off", Event{Kind: OrderReturned, To: Returned}, 0, 0, 0, 0},
+		{"received", Event{Kind: StockAdjusted}, 3, 0, 0, 0},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			stock := start
 			require.NoError(t, stock.Evolve(&test.event, &Line{Quantity: 3}))
 			require.Equal(t, Stock{OnHand: 20 + test.onHand, Reserved: 5 + test.reserved, Committed: 6 + test.committed,
-				Safety: 2, Version: 10}, stock)
+				Sold: 8 + test.sold, Safety: 2, Version: 10}, stock)
 			require.Equal(t, stock.OnHand-stock.Reserved-stock.Committed-2, stock.Available())
 		})
 	}
