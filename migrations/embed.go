@@ -2,6 +2,10 @@
 //
 // A file is named NNNNN_what.sql and is applied once, in order, by goose. A file
 // that was released is never changed: a correction is a new file.
+//
+// A Down section says, in the comment that it begins with, what is lost by it. A file
+// that cannot be undone without losing orders or accounts has none, and is never undone:
+// the way back from it is a backup.
 package migrations
 
 import (
@@ -9,11 +13,14 @@ import (
 	"io/fs"
 )
 
-//go:embed sqlite/*.sql
+//go:embed postgres/*.sql sqlite/*.sql
 var files embed.FS
 
-// SQLite is the schema of package persistence/sqlite.
-var SQLite = folder("sqlite")
+// The schemas of packages persistence/postgres and persistence/sqlite.
+var (
+	Postgres = folder("postgres")
+	SQLite   = folder("sqlite")
+)
 
 // folder returns one dialect's files. It panics only when the folder was left
 // out of the build.

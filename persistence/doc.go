@@ -4,6 +4,10 @@
 //	journal/   the local log: the truth of stock and orders
 //	sqlite/    a Store: the truth of accounts and catalogue, and the projection
 //	           of the journal
+//	postgres/  another one, for a server
+//	local/     a Cache and a Bus of one process
+//	redis/     a Cache and a Bus of several processes; their hints are no truth
+//	hints/     what every Cache and Bus needs
 //
 // # Two truths
 //
@@ -19,6 +23,7 @@
 //	    before it are synced.
 //	J2  Sequences are contiguous from 1 and follow the order of Append.
 //	J3  After the first failed sync nothing is ever reported durable again.
+//	J4  Entries of one AppendTogether are in one batch: all of them survive or none.
 //	S1  Project applies all records and the position, or nothing.
 //	S2  Project of a run that does not start at the stored position changes
 //	    nothing and returns [ErrPositionMoved].

@@ -113,7 +113,7 @@ func TestFoldDoesNotDependOnBorders(t *testing.T) {
 	whole := newRows()
 	whole.apply(t, 0, events)
 	require.Equal(t, map[inventory.ID]inventory.Stock{
-		foldProducts[0]: {OnHand: 40, Version: 8}, foldProducts[1]: {OnHand: 39, Committed: 5, Version: 12}}, whole.stocks)
+		foldProducts[0]: {OnHand: 40, Version: 8}, foldProducts[1]: {OnHand: 39, Committed: 5, Sold: 9, Version: 12}}, whole.stocks)
 	require.Equal(t, []inventory.Line{{ProductID: foldProducts[0], Released: 4, StockVersion: 3},
 		{ProductID: foldProducts[1], Quantity: 4, StockVersion: 2, Released: 2, Shipped: 4, Returned: 4}}, whole.orders[inventory.ID{2}].Lines)
 	late := whole.orders[inventory.ID{1}]

@@ -86,12 +86,21 @@ type Journal interface {
 	// Append gives the entry its place in the order of all records and returns its
 	// sequence. It never waits for the disk.
 	Append(entry Entry) (sequence uint64, err error)
+	// AppendTogether gives entries that belong together their places, one after the
+	// other and in one batch: after a crash all of them are there or none. It returns
+	// the sequence of the last one. When an Encode returns an error, nothing was
+	// appended, and the entries before it are not told: only the first one may have
+	// reasons to refuse.
+	AppendTogether(entries []Entry) (last uint64, err error)
 	// Hold calls visit with the sequence of the last record that has its place, durable
 	// or not, while nothing can be appended. visit must not block.
 	Hold(visit func(appended uint64))
 	// DurableSequence returns the sequence of the last record whose entry has been
 	// told. It never goes back.
 	DurableSequence() uint64
+	// Epoch returns the epoch of new records: it is raised, and never lowered, whenever
+	// the history of the journal may not go on where it was seen to stop.
+	Epoch() uint32
 	// WaitDurable returns when DurableSequence() >= sequence, ctx ended, or the
 	// journal failed.
 	WaitDurable(ctx context.Context, sequence uint64) error

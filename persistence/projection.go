@@ -17,7 +17,7 @@ type Movement struct {
 	Kind     inventory.Kind
 	// Order is zero for a StockAdjusted.
 	Order inventory.ID
-	// Before and After are without Safety. After.Version is the stock version.
+	// Before and After are without Safety and Sold. After.Version is the stock version.
 	Before, After inventory.Stock
 	By            inventory.ID
 	Reason, Note  string

@@ -49,7 +49,7 @@ func TestFold(t *testing.T) {
 	changes, err := run.Fold(stocks, orders)
 	require.NoError(t, err)
 
-	require.Equal(t, []inventory.Stock{{OnHand: 2, Committed: 1, Version: 11}, {OnHand: 5, Committed: 2, Version: 3}}, changes.Stocks)
+	require.Equal(t, []inventory.Stock{{OnHand: 2, Committed: 1, Sold: 1, Version: 11}, {OnHand: 5, Committed: 2, Sold: 2, Version: 3}}, changes.Stocks)
 	require.Len(t, changes.Placed, 1)
 	order := changes.Placed[0]
 	require.Equal(t, inventory.Confirmed, order.State)

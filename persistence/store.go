@@ -31,18 +31,6 @@ const (
 	RoleAdmin    Role = "admin"
 )
 
-// User is an account of a person.
-type User struct {
-	ID    inventory.ID
-	Email string
-	Name  string
-	Role  Role
-	// PasswordHash is a PHC string; empty means that no password opens the account.
-	PasswordHash string
-	Disabled     bool
-	CreatedAt    inventory.Instant
-}
-
 // APIKey is a credential of a machine account. Only its hash is stored.
 type APIKey struct {
 	ID   inventory.ID
@@ -89,20 +77,36 @@ type OrderFilter struct {
 	State inventory.State
 	// Product selects the orders with a line of the product; zero selects all.
 	Product inventory.ID
+	// Whole lets the engine answer with all that SQL has, or not at all: what it has in
+	// memory is no answer while SQL is away. A Store has nothing else.
+	Whole bool
 	// Before selects IDs below it; zero starts at the newest.
 	Before inventory.ID
 	// Limit is the most orders to return.
 	Limit int
 }
 
-// ProductFilter selects products, ascending by ID.
+// ProductFilter selects products in an order.
 type ProductFilter struct {
 	// Category selects one category; empty selects all.
 	Category string
-	// After selects IDs above it; zero starts at the first.
-	After inventory.ID
+	// Terms selects products that have all of them, at most [SearchTermsMax]; none selects
+	// all.
+	Terms []SearchTerm
+	Order ProductOrder
+	// After selects products behind a place; [ProductOrder.Start] and the zero place start
+	// at the first.
+	After Place
 	// Limit is the most products to return.
 	Limit int
+}
+
+// Start returns the place that the products are behind.
+func (f *ProductFilter) Start() Place {
+	if f.After == (Place{}) {
+		return f.Order.Start()
+	}
+	return f.After
 }
 
 // MovementFilter selects movements of one product, newest first.
@@ -114,7 +118,7 @@ type MovementFilter struct {
 	Limit int
 }
 
-// Ledger reads the movements that the projection wrote. Every [Store] is one.
+// Ledger is the part of a [Store] that reads the movements that the projection wrote.
 type Ledger interface {
 	// Movements lists a product's movements, newest first.
 	Movements(ctx context.Context, filter MovementFilter) ([]Movement, error)
@@ -126,13 +130,16 @@ type Projection interface {
 	// first Project.
 	Position(ctx context.Context) (Position, error)
 	// Project applies records, which are the contiguous run (from, to], and moves
-	// the position from from to to, all in one transaction.
+	// the position from from to to, all in one transaction. It may take as long as ctx
+	// lets it, and fails with context.DeadlineExceeded in the error's chain when the
+	// run, or the store's own bound, took longer.
 	Project(ctx context.Context, from, to Position, records []Record) error
 }
 
 // Store keeps accounts and catalogue, and the projection of stock and orders.
 type Store interface {
 	Projection
+	Ledger
 
 	// EachProduct calls visit for every product, deleted ones included, with its
 	// projected stock (Safety filled in).
@@ -147,10 +154,33 @@ type Store interface {
 	// it stopped and may look at a part of the keys only, so fewer than limit does
 	// not mean that none is left: it is called again and again, for ever.
 	PurgeKeys(ctx context.Context, since inventory.Instant, limit int) (int, error)
+	// PurgeOrders deletes settled orders that were last changed before a moment, with
+	// their lines and keys, but none that counts towards a limit: [EachPurchase] visits
+	// the same before and after. It deletes at most limit orders, and no further one once
+	// limit lines are deleted, and returns how many. at is where the projection stands;
+	// when it stands elsewhere, that is ErrPositionMoved and nothing is deleted.
+	//
+	// The caller knows that no record continues such an order which is not projected at
+	// at, nor ever will, and that no key is remembered whose order was last changed before
+	// the moment. Like [Store.PurgeKeys] it is called again and again.
+	PurgeOrders(ctx context.Context, at Position, before inventory.Instant, limit int) (int, error)
+	// PurgedBefore returns the latest moment that PurgeOrders has deleted orders for: an
+	// order that was last changed before it, and is not there, may have been. It is zero
+	// when none ever was.
+	PurgedBefore(ctx context.Context) (inventory.Instant, error)
+	// PurgeMovements deletes movements of before a moment, at most limit of them, and
+	// returns how many. Of every product it leaves the newest, and all from the first one
+	// on that is not older, so that what is left joins without a gap. Like
+	// [Store.PurgeKeys] it is called again and again.
+	PurgeMovements(ctx context.Context, before inventory.Instant, limit int) (int, error)
 	// EachPurchase calls visit for every product with a limit per customer and every
 	// customer, with the units that count towards it: those of orders that were
 	// placed at or after the start of the sale and are neither cancelled nor expired.
 	EachPurchase(ctx context.Context, visit func(product, customer inventory.ID, units int64) error) error
+	// PurchasesOf is EachPurchase for one product, with a limit or without, and orders that
+	// were placed at or after since. It returns the sequence of the last record that it has
+	// counted.
+	PurchasesOf(ctx context.Context, product inventory.ID, since inventory.Instant, visit func(customer inventory.ID, units int64) error) (uint64, error)
 
 	// OrderByID, Orders and KeyByFingerprint read the projection.
 	OrderByID(ctx context.Context, id inventory.ID) (inventory.Order, error)
@@ -163,23 +193,29 @@ type Store interface {
 	// UpdateProduct replaces all of the product's row but CreatedAt and OpeningStock,
 	// if its version is product.Version - 1: else ErrVersion; ErrNotFound when there
 	// is none, ErrExists when the SKU is taken.
-	UpdateProduct(ctx context.Context, product CatalogueProduct) error
+	// Entries are appended to the record with it.
+	UpdateProduct(ctx context.Context, product CatalogueProduct, audit ...AuditEntry) error
 	// ProductByID returns a product that is not deleted, or ErrNotFound.
 	ProductByID(ctx context.Context, id inventory.ID) (CatalogueProduct, error)
+	// AnyProductByID returns a product, deleted or not, or ErrNotFound. It waits for a change
+	// of the row that is being committed, also one of which the caller had no answer: so
+	// what it returns does not change without another change.
+	AnyProductByID(ctx context.Context, id inventory.ID) (CatalogueProduct, error)
 	// Products lists products that are not deleted.
 	Products(ctx context.Context, filter ProductFilter) ([]CatalogueProduct, error)
 
-	// CreateUsers inserts accounts, all or none; ErrExists when an address is
-	// taken. Addresses are compared in lower case.
-	CreateUsers(ctx context.Context, users []User) error
-	UserByEmail(ctx context.Context, email string) (User, error)
-	UserByID(ctx context.Context, id inventory.ID) (User, error)
-	// SetUserRole changes the role of the account with that address.
-	SetUserRole(ctx context.Context, email string, role Role) error
+	Users
+	Sessions
+	Audit
 
-	// CreateAPIKey inserts a key; ErrExists when the name is taken.
-	CreateAPIKey(ctx context.Context, key APIKey) error
+	// CreateAPIKey inserts a key, and appends the entry to the record; ErrExists when the
+	// name is taken.
+	CreateAPIKey(ctx context.Context, key APIKey, audit AuditEntry) error
 	APIKeyByHash(ctx context.Context, hash [32]byte) (APIKey, error)
+	// APIKeys lists all keys, ascending by name.
+	APIKeys(ctx context.Context) ([]APIKey, error)
+	// DeleteAPIKey deletes a key, or returns ErrNotFound.
+	DeleteAPIKey(ctx context.Context, id inventory.ID, audit AuditEntry) error
 
 	// Ping returns an error when the store cannot answer.
 	Ping(ctx context.Context) error

@@ -40,6 +40,9 @@ type mark struct {
 	position persistence.Position
 }
 
+// holderDatabase is the holder of the position that the database has.
+const holderDatabase = "the database"
+
 // inspector reads a whole directory, verifies every byte that matters, and
 // changes nothing.
 type inspector struct {
@@ -71,7 +74,7 @@ func inspect(fs FS, directory string, projected persistence.Position, visit func
 		i.marks = append(i.marks, mark{"the watermark of acknowledged records", i.history.watermark.position})
 	}
 	if projected != (persistence.Position{}) {
-		i.marks = append(i.marks, mark{"the database", projected})
+		i.marks = append(i.marks, mark{holderDatabase, projected})
 	}
 	for at, name := range names {
 		if err := i.segment(name, at == len(names)-1); err != nil {
@@ -216,7 +219,11 @@ func (i *inspector) finish() error {
 		if i.suspect != nil {
 			return corrupt(name, offset, next, "%s, and %s holds records up to %d", i.suspect.Reason, mark.holder, mark.position.Sequence)
 		}
-		return corrupt(name, offset, next, "the history ends here, and %s holds records up to %d", mark.holder, mark.position.Sequence)
+		shorter := corrupt(name, offset, next, "the history ends here, and %s holds records up to %d", mark.holder, mark.position.Sequence)
+		if mark.holder == holderDatabase {
+			shorter.Remedy = remedyLostJournal
+		}
+		return shorter
 	}
 	for _, mark := range i.marks {
 		if len(h.segments) > 0 && !mark.position.Journal.IsZero() && mark.position.Journal != h.journal {
@@ -231,10 +238,10 @@ func (h *history) follows(projected persistence.Position) error {
 	if h.begin.Sequence > projected.Sequence {
 		return corrupt(h.segments[0].name, 0, projected.Sequence+1,
 			"the journal begins with sequence %d, and the database holds records up to %d: those between are missing",
-			h.begin.Sequence+1, projected.Sequence)
+			h.begin.Sequence+1, projected.Sequence).curable(remedyOlderDatabase)
 	}
 	if len(h.segments) == 0 && projected != (persistence.Position{}) {
-		return corrupt("", 0, projected.Sequence+1, "there are no segments, and the database holds %s", projected)
+		return corrupt("", 0, projected.Sequence+1, "there are no segments, and the database holds %s", projected).curable(remedyLostJournal)
 	}
 	return nil
 }

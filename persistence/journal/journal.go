@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"golang.org/x/sys/cpu"
+
 	"holdfast/inventory"
 	"holdfast/persistence"
 )
@@ -21,7 +23,11 @@ type Journal struct {
 	epoch    uint32
 	opening  Opening
 
+	// durable is read for every order, and mutex taken: each has a line of the
+	// processor's cache of its own.
+	_       cpu.CacheLinePad
 	durable atomic.Uint64
+	_       cpu.CacheLinePad
 
 	// mutex guards what follows. It is never held during I/O.
 	mutex sync.Mutex
@@ -130,9 +136,14 @@ func (j *Journal) Opening() Opening { return j.opening }
 func (j *Journal) Append(entry persistence.Entry) (uint64, error) {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
-	if err := j.admit(); err != nil {
+	if err := j.admit(1); err != nil {
 		return 0, err
 	}
+	return j.place(entry)
+}
+
+// place gives the entry its place. It needs the mutex, and room for the record.
+func (j *Journal) place(entry persistence.Entry) (uint64, error) {
 	b, sequence := j.pending, j.appended+1
 	start := len(b.buffer)
 	buffer, err := entry.Encode(append(b.buffer, 0, 0, 0, 0), sequence)
@@ -164,14 +175,14 @@ func (j *Journal) Hold(visit func(appended uint64)) {
 	visit(j.appended)
 }
 
-// admit refuses unless the largest record has a place: in the current segment, or
-// in the prepared one, together with all that is pending. A prepared segment takes
-// every batch within PendingBytesMax.
-func (j *Journal) admit() error {
+// admit refuses unless so many of the largest records have a place: in the current
+// segment, or in the prepared one, together with all that is pending. A prepared
+// segment takes every batch within PendingBytesMax.
+func (j *Journal) admit(records int) error {
 	if j.closing || j.fault != nil || j.ended != nil {
 		return persistence.ErrJournalClosed
 	}
-	bytes := j.pending.frameBytes() + recordHeaderBytes + int64(j.options.RecordBytesMax)
+	bytes := j.pending.frameBytes() + int64(records)*j.recordRoom()
 	switch {
 	case bytes > j.options.PendingBytesMax:
 		return persistence.ErrJournalBusy

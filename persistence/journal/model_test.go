@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,14 +17,14 @@ import (
 )
 
 // The journal against a model that is a list of records: any sequence of appending,
-// waiting, reading, releasing, closing, killing and losing power.
+// one by one and together, waiting, reading, releasing, closing, killing and losing power.
 func TestJournalAgreesWithItsModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &model{fs: crashfs.New()}
 		m.open(t)
 		defer func() { _ = m.journal.Close() }()
 		t.Repeat(map[string]func(*rapid.T){
-			"append": m.append, "wait": m.wait, "read": m.read, "release": m.release,
+			"append": m.append, "append together": m.appendTogether, "wait": m.wait, "read": m.read, "release": m.release,
 			"close and open": m.reopen, "crash": m.crash, "": m.check,
 		})
 	})
@@ -35,7 +36,9 @@ type model struct {
 	ledger  *ledger
 	// records are those appended, from sequence 1 on; ends are the positions read so
 	// far, of which projected is one.
-	records   [][]byte
+	records [][]byte
+	// together are the first and last sequences of those that belong together.
+	together  [][2]uint64
 	ends      []persistence.Position
 	projected persistence.Position
 }
@@ -65,6 +68,24 @@ func (m *model) append(t *rapid.T) {
 		m.records = append(m.records, record)
 		require.Equal(t, uint64(len(m.records)), sequence)
 	}
+}
+
+// appendTogether appends records that no crash may part.
+func (m *model) appendTogether(t *rapid.T) {
+	var entries []persistence.Entry
+	for range rapid.IntRange(2, 3).Draw(t, "records") {
+		record := rapid.SliceOfN(rapid.Byte(), 0, 1000).Draw(t, "record")
+		entries = append(entries, modelEntry{entry{m.ledger}, record})
+		m.records = append(m.records, record)
+	}
+	last, err := m.journal.AppendTogether(entries)
+	for errors.Is(err, persistence.ErrJournalBusy) {
+		runtime.Gosched()
+		last, err = m.journal.AppendTogether(entries)
+	}
+	require.NoError(t, err)
+	require.Equal(t, uint64(len(m.records)), last)
+	m.together = append(m.together, [2]uint64{last - uint64(len(entries)) + 1, last})
 }
 
 type modelEntry struct {
@@ -141,6 +162,10 @@ func (m *model) crash(t *rapid.T) {
 	require.GreaterOrEqual(t, found, acknowledged)
 	require.LessOrEqual(t, found, uint64(len(m.records)))
 	m.records = m.records[:found]
+	for _, group := range m.together {
+		require.False(t, group[0] <= found && found < group[1], "records %d to %d were parted: %d is the last", group[0], group[1], found)
+	}
+	m.together = slices.DeleteFunc(m.together, func(group [2]uint64) bool { return group[1] > found })
 }
 
 func (m *model) check(t *rapid.T) {

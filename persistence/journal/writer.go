@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"holdfast/inventory"
@@ -33,7 +34,9 @@ type written struct {
 // write is the writer: it makes batch after batch durable until the end.
 func (j *Journal) write() {
 	defer close(j.writerDone)
+	records := 0 // of the batch before
 	for {
+		j.gather(records)
 		b, next, err := j.take()
 		if errors.Is(err, errDrained) {
 			j.finish()
@@ -43,6 +46,7 @@ func (j *Journal) write() {
 			j.fail(nil, err)
 			return
 		}
+		records = len(b.entries)
 		result, err := j.commit(b, next)
 		if err != nil {
 			j.fail(b, err)
@@ -52,14 +56,53 @@ func (j *Journal) write() {
 	}
 }
 
-// take waits for pending entries and takes them, with the prepared segment if the
-// batch rolls into it.
-func (j *Journal) take() (b *batch, next *preparedSegment, err error) {
+const (
+	// gatherRecordsMin is how many records the batch before must have had: then many
+	// append, and others are worth to be waited for.
+	gatherRecordsMin = 8
+	// gatherYieldsMax bounds how often the writer lets others go first. After a time that
+	// was longer than gatherYieldMax, which is about that of a sync, it does so no more:
+	// whoever runs then does something else.
+	gatherYieldsMax = 16
+	gatherYieldMax  = 200 * time.Microsecond
+)
+
+// gather waits for a pending entry, a fault, or the end, and then, when many append, lets
+// others go first as long as they do: what is ready to be appended comes into the same
+// batch. A batch costs two system calls and a turn of the disk whatever its size, and
+// while many append, those cost more than what they write. before is how many records
+// the batch before had.
+func (j *Journal) gather(before int) {
+	waiting := j.awaitPending()
+	if before < gatherRecordsMin {
+		return
+	}
+	for range gatherYieldsMax {
+		began := j.options.Clock.Now()
+		runtime.Gosched()
+		more := j.awaitPending()
+		if more == waiting || time.Duration(j.options.Clock.Now()-began) > gatherYieldMax {
+			return
+		}
+		waiting = more
+	}
+}
+
+// awaitPending waits until there is something to do, and returns how many entries are
+// pending.
+func (j *Journal) awaitPending() int {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
 	for len(j.pending.entries) == 0 && j.fault == nil && !j.closing {
 		j.wake.Wait()
 	}
+	return len(j.pending.entries)
+}
+
+// take takes what is pending, with the prepared segment if the batch rolls into it.
+func (j *Journal) take() (b *batch, next *preparedSegment, err error) {
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
 	if j.fault != nil {
 		return nil, nil, j.fault
 	}

@@ -18,7 +18,7 @@ func newID(n int) inventory.ID {
 
 func newUser(n int) persistence.User {
 	return persistence.User{ID: newID(n), Email: fmt.Sprintf("user-%d@example.com", n), Name: fmt.Sprintf("Uşer %d", n),
-		Role: persistence.RoleCustomer, PasswordHash: fmt.Sprintf("$argon2id$%d", n), CreatedAt: epoch.Add(inventory.Instant(n))}
+		Role: persistence.RoleCustomer, PasswordHash: fmt.Sprintf("$argon2id$%d", n), CreatedAt: epoch.Add(inventory.Instant(n)), Version: 1}
 }
 
 func newAPIKey(n int) persistence.APIKey {
@@ -79,34 +79,68 @@ func testUsersAllOrNone(t *testing.T, opener Opener) {
 	require.Equal(t, users[many-1], found)
 }
 
-func testUserRole(t *testing.T, opener Opener) {
+// testUsersEnsured makes accounts again and again: those that are there stay as they
+// are, and an address of another account refuses all.
+func testUsersEnsured(t *testing.T, opener Opener) {
 	store, ctx := open(t, opener), t.Context()
-	user, other := newUser(1), newUser(2)
-	require.NoError(t, store.CreateUsers(ctx, []persistence.User{user, other}))
-	require.ErrorIs(t, store.SetUserRole(ctx, "nobody@example.com", persistence.RoleAdmin), persistence.ErrNotFound)
-	require.Error(t, store.SetUserRole(ctx, user.Email, "emperor"))
-	require.NoError(t, store.SetUserRole(ctx, "USER-1@example.com", persistence.RoleAdmin))
-	user.Role = persistence.RoleAdmin
-	for _, want := range []persistence.User{user, other} {
-		found, err := store.UserByID(ctx, want.ID)
-		require.NoError(t, err)
-		require.Equal(t, want, found)
+	const many = 1000
+	users := make([]persistence.User, many)
+	for i := range users {
+		users[i] = newUser(i)
 	}
+	ensure := func(want int, users ...persistence.User) {
+		t.Helper()
+		created, err := store.EnsureUsers(ctx, users)
+		require.NoError(t, err)
+		require.Equal(t, want, created)
+	}
+	ensure(0)
+	ensure(many/2, users[:many/2]...)
+	setRole(t, store, users[7].ID, persistence.RoleAdmin, epoch)
+	ensure(many/2, users...)
+	changed := users[8]
+	changed.Name, changed.Email = "Another", "another@example.com"
+	ensure(0, changed, users[9])
+	ensure(1, newUser(many), newUser(many))
+	users[7].Role, users[7].Version, users[7].ChangedAt = persistence.RoleAdmin, 2, epoch
+	for i := range users {
+		found, err := store.UserByID(ctx, users[i].ID)
+		require.NoError(t, err)
+		require.Equal(t, users[i], found)
+	}
+
+	fresh, taken := newUser(many+1), newUser(many+2)
+	taken.Email = "USER-7@example.com"
+	created, err := store.EnsureUsers(ctx, []persistence.User{fresh, taken})
+	require.ErrorIs(t, err, persistence.ErrExists)
+	require.Zero(t, created)
+	_, err = store.UserByID(ctx, fresh.ID)
+	require.ErrorIs(t, err, persistence.ErrNotFound, "an account of a refused call is there")
 }
 
 func testAPIKeys(t *testing.T, opener Opener) {
 	store, ctx := open(t, opener), t.Context()
-	key := newAPIKey(1)
-	require.NoError(t, store.CreateAPIKey(ctx, key))
-	sameName, sameHash := newAPIKey(2), newAPIKey(3)
-	sameName.Name, sameHash.Hash = key.Name, key.Hash
-	require.ErrorIs(t, store.CreateAPIKey(ctx, sameName), persistence.ErrExists)
-	require.ErrorIs(t, store.CreateAPIKey(ctx, sameHash), persistence.ErrExists)
+	key, made := newAPIKey(1), persistence.AuditEntry{Action: "key.create"}
+	require.NoError(t, store.CreateAPIKey(ctx, key, made))
+	sameName, sameHash, other := newAPIKey(2), newAPIKey(3), newAPIKey(4)
+	sameName.Name, sameHash.Hash, other.Name = key.Name, key.Hash, "a first key"
+	require.ErrorIs(t, store.CreateAPIKey(ctx, sameName, made), persistence.ErrExists)
+	require.ErrorIs(t, store.CreateAPIKey(ctx, sameHash, made), persistence.ErrExists)
 	found, err := store.APIKeyByHash(ctx, key.Hash)
 	require.NoError(t, err)
 	require.Equal(t, key, found)
 	_, err = store.APIKeyByHash(ctx, sameName.Hash)
 	require.ErrorIs(t, err, persistence.ErrNotFound)
+
+	require.NoError(t, store.CreateAPIKey(ctx, other, made))
+	keys, err := store.APIKeys(ctx)
+	require.NoError(t, err)
+	require.Equal(t, []persistence.APIKey{other, key}, keys)
+	require.NoError(t, store.DeleteAPIKey(ctx, key.ID, persistence.AuditEntry{Action: "key.delete"}))
+	require.ErrorIs(t, store.DeleteAPIKey(ctx, key.ID, made), persistence.ErrNotFound)
+	_, err = store.APIKeyByHash(ctx, key.Hash)
+	require.ErrorIs(t, err, persistence.ErrNotFound)
+	requireActions(t, store, "key.delete", "key.create", "key.create")
 }
 
 // testVisitorsStop checks that an error of a visitor ends the visit and is

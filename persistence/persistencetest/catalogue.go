@@ -214,8 +214,9 @@ func pagesOfProducts(t *testing.T, store persistence.Store, category string, lim
 		if len(page) < limit {
 			return all
 		}
-		require.NotEqual(t, filter.After, page[len(page)-1].ID, "a page ends where the one before it did")
-		filter.After = page[len(page)-1].ID
+		end := filter.Order.PlaceOf(&page[len(page)-1])
+		require.NotEqual(t, filter.After, end, "a page ends where the one before it did")
+		filter.After = end
 	}
 }
 

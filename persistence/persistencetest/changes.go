@@ -139,7 +139,7 @@ func (h *History) Purge(t require.TestingT, store persistence.Store, since inven
 	position, err := store.Position(background)
 	require.NoError(t, err)
 	keys := len(h.Model(position.Sequence).keys)
-	h.purges = append(h.purges, purge{position.Sequence, since})
+	h.purges = append(h.purges, purge{position.Sequence, func(model *Model) { model.purge(since) }})
 	// Each call goes on where the last one stopped, and may find nothing there.
 	const callsMax, callsAfter = 1000, 2
 	left := len(h.Model(position.Sequence).keys)

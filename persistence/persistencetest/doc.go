@@ -1,5 +1,6 @@
-// Package persistencetest is the conformance suite of [persistence.Store]: what
-// passes [Run] keeps the contract, whatever its database is.
+// Package persistencetest is the conformance suites of [persistence.Store],
+// [persistence.Cache] and [persistence.Bus]: what passes [Run], [RunCache] and [RunBus]
+// keeps the contract, whatever carries its bytes.
 //
 // # How the projection is judged
 //

@@ -25,10 +25,10 @@ type History struct {
 	purges    []purge
 }
 
-// purge is that keys were purged when the projection stood at record at.
+// purge is what was deleted when the projection stood at record at.
 type purge struct {
-	at    uint64
-	since inventory.Instant
+	at   uint64
+	from func(*Model)
 }
 
 // NewHistory makes products and a history that has no records yet.
@@ -188,7 +188,7 @@ func (h *History) Model(n uint64) *Model {
 	purges := h.purges
 	for i := uint64(0); ; i++ {
 		for ; len(purges) > 0 && purges[0].at == i; purges = purges[1:] {
-			model.purge(purges[0].since)
+			purges[0].from(model)
 		}
 		if i == n {
 			return model

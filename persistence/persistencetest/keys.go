@@ -166,6 +166,9 @@ func testPurchases(t *testing.T, opener Opener) {
 			return nil
 		}))
 		require.Equal(t, want, found, why)
+		if limited.PurchaseLimit > 0 {
+			requirePurchasesOf(t, store, limited.ID, limited.SaleStartsAt, sequence, want)
+		}
 	}
 	line := func(units int64) inventory.Line { return inventory.Line{ProductID: limited.ID, Quantity: units} }
 	none := inventory.Event{}
@@ -197,4 +200,21 @@ func testPurchases(t *testing.T, opener Opener) {
 	limited.Version, limited.PurchaseLimit = 3, 0
 	require.NoError(t, store.UpdateProduct(ctx, limited))
 	counts("without a limit", map[purchase]int64{})
+	all := map[purchase]int64{{limited.ID, ada}: 1, {limited.ID, bob}: 4}
+	requirePurchasesOf(t, store, limited.ID, 0, sequence, all)
+	requirePurchasesOf(t, store, limited.ID, epoch+99, sequence, all)
+	requirePurchasesOf(t, store, limited.ID, epoch+100, sequence, map[purchase]int64{{limited.ID, bob}: 4})
+	requirePurchasesOf(t, store, newID(99), 0, sequence, map[purchase]int64{})
+}
+
+func requirePurchasesOf(t *testing.T, store persistence.Store, product inventory.ID, since inventory.Instant, sequence uint64, want map[purchase]int64) {
+	t.Helper()
+	found := make(map[purchase]int64)
+	at, err := store.PurchasesOf(t.Context(), product, since, func(customer inventory.ID, units int64) error {
+		found[purchase{product, customer}] = units
+		return nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, want, found)
+	require.Equal(t, sequence, at)
 }

@@ -23,6 +23,9 @@ type Model struct {
 	orders    map[inventory.ID]*inventory.Order
 	movements map[inventory.ID][]persistence.Movement
 	keys      map[inventory.Fingerprint]persistence.IdempotencyKey
+	// purgedBefore is until when orders were purged, and soldByPurged what they had sold.
+	purgedBefore inventory.Instant
+	soldByPurged map[inventory.ID]int64
 }
 
 // NewModel returns the model of a Store with products and without records.
@@ -33,6 +36,8 @@ func NewModel(products []persistence.CatalogueProduct) *Model {
 		orders:    make(map[inventory.ID]*inventory.Order),
 		movements: make(map[inventory.ID][]persistence.Movement),
 		keys:      make(map[inventory.Fingerprint]persistence.IdempotencyKey),
+
+		soldByPurged: make(map[inventory.ID]int64),
 	}
 	for _, product := range products {
 		m.products[product.ID] = product
@@ -99,6 +104,7 @@ func (m *Model) moveLine(record *persistence.Record, order *inventory.Order, lin
 	switch kind := record.Event.Kind; {
 	case kind == inventory.OrderConfirmed:
 		m.move(record, line.ProductID, 0, -units, units)
+		m.sell(line.ProductID, units)
 	case kind == inventory.OrderFulfilled:
 		m.move(record, line.ProductID, -units, 0, -units)
 		line.Shipped += int32(units)
@@ -112,6 +118,7 @@ func (m *Model) moveLine(record *persistence.Record, order *inventory.Order, lin
 		m.move(record, line.ProductID, 0, -units, 0)
 	default:
 		m.move(record, line.ProductID, 0, 0, -units)
+		m.sell(line.ProductID, -units)
 	}
 	if record.Event.Kind == inventory.OrderReduced {
 		line.Quantity -= units
@@ -150,15 +157,23 @@ func (m *Model) move(record *persistence.Record, product inventory.ID, onHand, r
 	event := &record.Event
 	before := m.stocks[product]
 	after := inventory.Stock{OnHand: before.OnHand + onHand, Reserved: before.Reserved + reserved,
-		Committed: before.Committed + committed, Version: before.Version + 1}
+		Committed: before.Committed + committed, Sold: before.Sold, Version: before.Version + 1}
 	if after.Reserved < 0 || after.Committed < 0 || after.Reserved+after.Committed > after.OnHand {
 		panic(fmt.Sprintf("record %d is not legal", record.Sequence))
 	}
 	m.stocks[product] = after
+	before.Sold, after.Sold = 0, 0 // a movement is of units that are there
 	m.movements[product] = append(m.movements[product], persistence.Movement{ProductID: product, Sequence: record.Sequence,
 		Kind: event.Kind, Order: event.Order, Before: before, After: after, By: event.By,
 		Reason: event.Reason, Note: event.Note, At: event.At})
 	return after.Version
+}
+
+// sell counts units that were paid for, or, negative, of which the sale was cancelled.
+func (m *Model) sell(product inventory.ID, units int64) {
+	stock := m.stocks[product]
+	stock.Sold += units
+	m.stocks[product] = stock
 }
 
 func (m *Model) use(event *inventory.Event, subject inventory.ID) {

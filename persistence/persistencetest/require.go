@@ -1,6 +1,8 @@
 package persistencetest
 
 import (
+	"maps"
+
 	"github.com/stretchr/testify/require"
 
 	"holdfast/inventory"
@@ -18,24 +20,43 @@ func RequireHistory(t require.TestingT, store persistence.Store, history *Histor
 	return position.Sequence
 }
 
-// requireModel compares every row that a Store can be asked for.
+// RequireModel fails the test unless all that a Store has is what the model has: products,
+// stock, movements, orders with their lines, purchases and keys, with all columns.
+func RequireModel(t require.TestingT, store persistence.Store, m *Model) {
+	requireRows(t, store, m, pages{orders: 1_000, movements: 1_000})
+}
+
+// pages say how many rows are read at once.
+type pages struct{ orders, movements int }
+
+// requireModel is RequireModel with small pages.
 func requireModel(t require.TestingT, store persistence.Store, m *Model) {
-	requireStocks(t, store, m)
-	requireOrders(t, store, m)
+	requireRows(t, store, m, pages{orders: 50, movements: 7})
+}
+
+// requireRows compares every row that a Store can be asked for.
+func requireRows(t require.TestingT, store persistence.Store, m *Model, p pages) {
+	requireStocks(t, store, m, p)
+	requireOrders(t, store, m, p)
 	requirePurchases(t, store, m)
 	keys := make(map[inventory.Fingerprint]persistence.IdempotencyKey)
 	require.NoError(t, store.EachKey(background, 0, func(key persistence.IdempotencyKey) error {
-		require.NotContains(t, keys, key.Key, "a key is visited twice")
+		_, twice := keys[key.Key]
+		require.False(t, twice, "key %x is visited twice", key.Key)
 		keys[key.Key] = key
 		return nil
 	}))
 	require.Equal(t, m.keys, keys)
+	purgedBefore, err := store.PurgedBefore(background)
+	require.NoError(t, err)
+	require.Equal(t, m.purgedBefore, purgedBefore)
 }
 
 // requireStocks compares products, stock and ledger. The stock must also be what
-// the orders hold (N3, N4), and the movements must join without a gap.
-func requireStocks(t require.TestingT, store persistence.Store, m *Model) {
-	reserved, committed := make(map[inventory.ID]int64), make(map[inventory.ID]int64)
+// the orders hold (N3, N4), and the movements must join without a gap, from nothing on
+// unless some were purged, up to the stock.
+func requireStocks(t require.TestingT, store persistence.Store, m *Model, p pages) {
+	reserved, committed, sold := make(map[inventory.ID]int64), make(map[inventory.ID]int64), maps.Clone(m.soldByPurged)
 	for _, order := range m.placed {
 		for _, line := range order.Lines {
 			switch order.State {
@@ -43,6 +64,11 @@ func requireStocks(t require.TestingT, store persistence.Store, m *Model) {
 				reserved[line.ProductID] += line.Quantity
 			case inventory.Confirmed, inventory.PartiallyFulfilled:
 				committed[line.ProductID] += line.Quantity - int64(line.Shipped)
+			}
+			switch order.State {
+			case inventory.Reserved, inventory.Cancelled, inventory.Expired:
+			default:
+				sold[line.ProductID] += line.Quantity
 			}
 		}
 	}
@@ -55,13 +81,18 @@ func requireStocks(t require.TestingT, store persistence.Store, m *Model) {
 		require.Equal(t, want, stock)
 		require.Equal(t, reserved[product.ID], stock.Reserved)
 		require.Equal(t, committed[product.ID], stock.Committed)
+		require.Equal(t, sold[product.ID], stock.Sold)
 		return nil
 	}))
 	require.Equal(t, len(m.products), visited)
 	for id := range m.products {
-		found := movementsOf(t, store, id, 7)
+		found := movementsOf(t, store, id, p.movements)
 		require.Equal(t, len(m.movements[id]), len(found))
 		before := inventory.Stock{}
+		if len(found) > 0 {
+			before = found[len(found)-1].Before
+			require.Equal(t, m.stocks[id].Version, found[0].After.Version, "the newest")
+		}
 		for i := range found {
 			movement := found[len(found)-1-i]
 			require.Equal(t, m.movements[id][i], movement)
@@ -86,9 +117,9 @@ func movementsOf(t require.TestingT, store persistence.Store, product inventory.
 	}
 }
 
-func requireOrders(t require.TestingT, store persistence.Store, m *Model) {
+func requireOrders(t require.TestingT, store persistence.Store, m *Model, p pages) {
 	want := m.newestFirst()
-	found := pagesOfOrders(t, store, persistence.OrderFilter{Limit: 50})
+	found := pagesOfOrders(t, store, persistence.OrderFilter{Limit: p.orders})
 	require.Equal(t, len(want), len(found))
 	for i := range want {
 		require.Equal(t, want[i], found[i])

@@ -2,6 +2,7 @@ package persistencetest
 
 import (
 	"context"
+	"maps"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -21,11 +22,25 @@ func Run(t *testing.T, newPlace func(t *testing.T) Opener) {
 	}{
 		{"Users", testUsers},
 		{"UsersAllOrNone", testUsersAllOrNone},
-		{"UserRole", testUserRole},
+		{"UsersEnsured", testUsersEnsured},
+		{"ChangeUser", testChangeUser},
+		{"SessionsOfAnOldAccount", testSessionsOfAnOldAccount},
+		{"ChangeUserAtOnce", testChangeUserAtOnce},
+		{"ListUsers", testListUsers},
+		{"FirstAdmin", testFirstAdmin},
+		{"Audit", testAudit},
+		{"AuditAtOnce", testAuditAtOnce},
+		{"ChangedUsers", testChangedUsers},
+		{"Sessions", testSessions},
+		{"SessionsAreBounded", testSessionsAreBounded},
+		{"SessionRotation", testSessionRotation},
+		{"SessionsAreForgotten", testSessionsAreForgotten},
 		{"APIKeys", testAPIKeys},
 		{"Products", testProducts},
 		{"ProductsAllOrNone", testProductsAllOrNone},
 		{"ProductsPaging", testProductsPaging},
+		{"Search", testSearch},
+		{"DenseSearch", testDenseSearch},
 		{"UpdateProduct", testUpdateProduct},
 		{"UpdateProductRace", testUpdateProductRace},
 		{"EachProduct", testEachProduct},
@@ -36,6 +51,13 @@ func Run(t *testing.T, newPlace func(t *testing.T) Opener) {
 		{"Keys", testKeys},
 		{"KeysOfUnsettledOrders", testKeysOfUnsettledOrders},
 		{"PurgeKeys", testPurgeKeys},
+		{"PurgeOrders", testPurgeOrders},
+		{"PurgeOrdersThatCount", testPurgeOrdersThatCount},
+		{"PurgeOrdersOfEveryState", testPurgeOrdersOfEveryState},
+		{"PurgeOrdersLines", testPurgeOrdersLines},
+		{"PurgeOrdersPositionMoved", testPurgeOrdersPositionMoved},
+		{"PurgeMovements", testPurgeMovements},
+		{"PurgeMovementsOfThePast", testPurgeMovementsOfThePast},
 		{"Purchases", testPurchases},
 		{"Ledger", testLedger},
 		{"ProjectionFollowsHistory", testProjectionFollowsHistory},
@@ -104,7 +126,8 @@ func testEmpty(t *testing.T, opener Opener) {
 
 // calls names every method of a Store that takes a context.
 func calls(t *testing.T, store persistence.Store) map[string]func(context.Context) error {
-	return map[string]func(context.Context) error{
+	all := accountCalls(store)
+	maps.Copy(all, map[string]func(context.Context) error{
 		"Ping":     store.Ping,
 		"Position": func(ctx context.Context) error { _, err := store.Position(ctx); return err },
 		"Project": func(ctx context.Context) error {
@@ -135,19 +158,82 @@ func calls(t *testing.T, store persistence.Store) map[string]func(context.Contex
 		"CreateProducts": func(ctx context.Context) error { return store.CreateProducts(ctx, newProduct(1)) },
 		"UpdateProduct":  func(ctx context.Context) error { return store.UpdateProduct(ctx, newProduct(1)) },
 		"PurgeKeys":      func(ctx context.Context) error { _, err := store.PurgeKeys(ctx, 1, 1); return err },
+		"PurgeOrders": func(ctx context.Context) error {
+			_, err := store.PurgeOrders(ctx, persistence.Position{}, 1, 1)
+			return err
+		},
+		"PurgedBefore":   func(ctx context.Context) error { _, err := store.PurgedBefore(ctx); return err },
+		"PurgeMovements": func(ctx context.Context) error { _, err := store.PurgeMovements(ctx, 1, 1); return err },
 		"EachPurchase": func(ctx context.Context) error {
 			return store.EachPurchase(ctx, func(_, _ inventory.ID, _ int64) error { return nil })
 		},
-		"ProductByID": func(ctx context.Context) error { _, err := store.ProductByID(ctx, inventory.ID{1}); return err },
+		"PurchasesOf": func(ctx context.Context) error {
+			_, err := store.PurchasesOf(ctx, newID(1), 0, func(inventory.ID, int64) error { return nil })
+			return err
+		},
+		"AnyProductByID": func(ctx context.Context) error { _, err := store.AnyProductByID(ctx, inventory.ID{1}); return err },
+		"ProductByID":    func(ctx context.Context) error { _, err := store.ProductByID(ctx, inventory.ID{1}); return err },
 		"Products": func(ctx context.Context) error {
 			_, err := store.Products(ctx, persistence.ProductFilter{Limit: 1})
 			return err
 		},
-		"CreateUsers":  func(ctx context.Context) error { return store.CreateUsers(ctx, []persistence.User{newUser(1)}) },
-		"UserByEmail":  func(ctx context.Context) error { _, err := store.UserByEmail(ctx, "a@example.com"); return err },
-		"UserByID":     func(ctx context.Context) error { _, err := store.UserByID(ctx, inventory.ID{1}); return err },
-		"SetUserRole":  func(ctx context.Context) error { return store.SetUserRole(ctx, "a@example.com", persistence.RoleAdmin) },
-		"CreateAPIKey": func(ctx context.Context) error { return store.CreateAPIKey(ctx, newAPIKey(1)) },
+	})
+	return all
+}
+
+// accountCalls are those about accounts and their sessions.
+func accountCalls(store persistence.Store) map[string]func(context.Context) error {
+	return map[string]func(context.Context) error{
+		"EnsureUsers": func(ctx context.Context) error {
+			_, err := store.EnsureUsers(ctx, []persistence.User{newUser(1)})
+			return err
+		},
+		"CreateUsers": func(ctx context.Context) error { return store.CreateUsers(ctx, []persistence.User{newUser(1)}) },
+		"UserByEmail": func(ctx context.Context) error { _, err := store.UserByEmail(ctx, "a@example.com"); return err },
+		"UserByID":    func(ctx context.Context) error { _, err := store.UserByID(ctx, inventory.ID{1}); return err },
+		"ListUsers": func(ctx context.Context) error {
+			_, err := store.ListUsers(ctx, persistence.UserFilter{Limit: 1})
+			return err
+		},
+		"HasAdmin": func(ctx context.Context) error { _, err := store.HasAdmin(ctx); return err },
+		"CreateFirstAdmin": func(ctx context.Context) error {
+			return store.CreateFirstAdmin(ctx, newUser(1), persistence.AuditEntry{})
+		},
+		"ChangeUser": func(ctx context.Context) error {
+			_, _, err := store.ChangeUser(ctx, newID(1), persistence.UserChange{Edit: func(*persistence.User) error { return nil }})
+			return err
+		},
+		"AppendAudit": func(ctx context.Context) error { return store.AppendAudit(ctx, persistence.AuditEntry{}) },
+		"AuditEntries": func(ctx context.Context) error {
+			_, err := store.AuditEntries(ctx, persistence.AuditFilter{Limit: 1})
+			return err
+		},
+		"EachAuditEntry": func(ctx context.Context) error {
+			_, _, err := store.EachAuditEntry(ctx, func(persistence.AuditEntry) error { return nil })
+			return err
+		},
+		"APIKeys":      func(ctx context.Context) error { _, err := store.APIKeys(ctx); return err },
+		"DeleteAPIKey": func(ctx context.Context) error { return store.DeleteAPIKey(ctx, newID(1), persistence.AuditEntry{}) },
+		"EachChangedUser": func(ctx context.Context) error {
+			return store.EachChangedUser(ctx, 0, func(inventory.ID, int64, inventory.Instant) error { return nil })
+		},
+		"CreateSession": func(ctx context.Context) error {
+			_, err := store.CreateSession(ctx, newSession(newID(1), 1))
+			return err
+		},
+		"RotateSession": func(ctx context.Context) error {
+			_, err := store.RotateSession(ctx, newID(1), 1, 1)
+			return err
+		},
+		"EndSession":   func(ctx context.Context) error { return store.EndSession(ctx, newID(1), newID(1), 1) },
+		"EndSessions":  func(ctx context.Context) error { _, err := store.EndSessions(ctx, newID(1), newID(1), 1); return err },
+		"LiveSessions": func(ctx context.Context) error { _, err := store.LiveSessions(ctx, newID(1), 1); return err },
+		"EachEndedSession": func(ctx context.Context) error {
+			return store.EachEndedSession(ctx, 0, func(inventory.ID, inventory.Instant) error { return nil })
+		},
+		"CreateAPIKey": func(ctx context.Context) error {
+			return store.CreateAPIKey(ctx, newAPIKey(1), persistence.AuditEntry{})
+		},
 		"APIKeyByHash": func(ctx context.Context) error { _, err := store.APIKeyByHash(ctx, [32]byte{1}); return err },
 	}
 }
@@ -174,7 +260,7 @@ func testReopen(t *testing.T, opener Opener) {
 	history.CreateProducts(t, first)
 	user, key := newUser(1), newAPIKey(1)
 	require.NoError(t, first.CreateUsers(t.Context(), []persistence.User{user}))
-	require.NoError(t, first.CreateAPIKey(t.Context(), key))
+	require.NoError(t, first.CreateAPIKey(t.Context(), key, persistence.AuditEntry{}))
 	history.Grow(120)
 	projectTo(t, first, history, 60)
 	require.NoError(t, first.Close())

@@ -24,8 +24,9 @@ type bulk struct {
 
 // bulkStatements are the statements that write and load many rows.
 type bulkStatements struct {
-	users, products, orders, continued, items, countedItems, changedItems, movements, stock, keys bulk
-	loadStock, loadOrders                                                                         bulk
+	users, ensuredUsers, products, words, orders, continued, items, countedItems, changedItems, movements, stock, keys bulk
+	loadStock, loadOrders                                                                                              bulk
+	purgedItems, purgedKeys, purgedChangeKeys, purgedOrders                                                            bulk
 }
 
 // rowsPlace is where the text of a bulk statement has its rows of parameters.
@@ -34,18 +35,24 @@ const rowsPlace = "@rows"
 func prepareBulk(ctx context.Context, db *sql.DB) (*bulkStatements, error) {
 	b := &bulkStatements{}
 	return b, errors.Join(
-		b.users.prepare(ctx, db, 7, "INSERT INTO users ("+userColumns+") VALUES @rows"),
-		b.products.prepare(ctx, db, 18, insertProducts),
+		b.users.prepare(ctx, db, 7, insertUsers),
+		b.ensuredUsers.prepare(ctx, db, 7, ensureUsers),
+		b.products.prepare(ctx, db, 19, insertProducts),
+		b.words.prepare(ctx, db, 3, insertWords),
 		b.orders.prepare(ctx, db, 10, insertOrders),
 		b.continued.prepare(ctx, db, 7, updateOrders),
 		b.items.prepare(ctx, db, 6, insertItems),
 		b.countedItems.prepare(ctx, db, 11, insertCountedItems),
 		b.changedItems.prepare(ctx, db, 5, updateItems),
 		b.movements.prepare(ctx, db, 15, insertMovements),
-		b.stock.prepare(ctx, db, 5, upsertStock),
+		b.stock.prepare(ctx, db, 6, upsertStock),
 		b.keys.prepare(ctx, db, 5, upsertKeys),
 		b.loadStock.prepare(ctx, db, 1, selectStock),
 		b.loadOrders.prepare(ctx, db, 1, selectStates),
+		b.purgedItems.prepare(ctx, db, 1, deletePurgedItems),
+		b.purgedKeys.prepare(ctx, db, 2, deletePurgedKeys),
+		b.purgedChangeKeys.prepare(ctx, db, 1, deletePurgedChangeKeys),
+		b.purgedOrders.prepare(ctx, db, 1, deletePurgedOrders),
 	)
 }
 

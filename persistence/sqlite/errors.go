@@ -45,3 +45,9 @@ func codeOf(err error) (int, bool) {
 	}
 	return 0, false
 }
+
+// isBusy reports whether another connection has what a statement needs.
+func isBusy(err error) bool {
+	code, ok := codeOf(err)
+	return ok && code&0xff == codes.SQLITE_BUSY
+}

@@ -28,7 +28,7 @@ func (s *Store) KeyByFingerprint(ctx context.Context, fingerprint inventory.Fing
 // EachKey visits every key that was used, or whose order was last changed, at or
 // after since, or whose order is not settled. It reads the whole table.
 func (s *Store) EachKey(ctx context.Context, since inventory.Instant, visit func(persistence.IdempotencyKey) error) error {
-	err := s.each(ctx, func(row scanner) error {
+	err := s.eachOfAll(ctx, func(row scanner) error {
 		var key persistence.IdempotencyKey
 		if err := scanKey(row, &key); err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"github.com/stretchr/testify/require"
@@ -88,6 +89,10 @@ func TestMigrationKeepsEveryRow(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, persistence.IdempotencyKey{Key: order.Key, Body: order.Body, Kind: inventory.OrderPlaced, Subject: order.ID, At: n}, key)
 	}
+	require.NoError(t, store.EachProduct(ctx, func(_ persistence.CatalogueProduct, stock inventory.Stock) error {
+		require.Equal(t, inventory.Stock{OnHand: 20, Reserved: 2, Committed: 2, Sold: 2, Safety: 3, Version: 8}, stock)
+		return nil
+	}))
 	movements, err := store.Movements(ctx, persistence.MovementFilter{Product: oldProduct, Limit: 10})
 	require.NoError(t, err)
 	require.Len(t, movements, 5)
@@ -172,4 +177,81 @@ func requireSound(t *testing.T, store *Store) {
 	require.NoError(t, rows.Err())
 	require.NoError(t, rows.Close())
 	require.Empty(t, names, "names that were only there while the tables were made")
+}
+
+// A look at the schema makes no file; what is applied is undone one by one, as far as
+// nothing is lost that must not be, and comes back as it was.
+func TestMigrateDown(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "holdfast.db")
+	schema := NewSchema(path)
+	all, err := schema.Migrations(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, migrations.Version(all))
+	require.NoFileExists(t, path)
+	_, err = schema.MigrateDown(t.Context())
+	require.ErrorIs(t, err, migrations.ErrNothingApplied)
+	createVersion1(t, path)
+	applied, err := schema.MigrateUp(t.Context())
+	require.NoError(t, err)
+	require.Len(t, applied, len(all)-1)
+
+	store, err := Open(t.Context(), path)
+	require.NoError(t, err)
+	_, err = schema.MigrateDown(t.Context())
+	require.ErrorContains(t, err, "another program has it open; end that one first")
+	goOn(t, store)
+	before := soldOf(t, store)
+	require.NoError(t, store.Close())
+	for i := len(all) - 1; i >= 2; i-- {
+		last, err := schema.MigrateDown(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, all[i].File, last.File)
+	}
+	_, err = schema.MigrateDown(t.Context())
+	require.ErrorIs(t, err, migrations.ErrNoWayBack)
+
+	store, err = Open(t.Context(), path)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	require.EqualValues(t, 2, before)
+	require.Equal(t, before, soldOf(t, store))
+	requireSound(t, store)
+	all, err = schema.Migrations(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, newestVersion(t), migrations.Version(all))
+	require.WithinDuration(t, time.Now(), all[2].AppliedAt, time.Hour)
+}
+
+func newestVersion(t *testing.T) int64 {
+	all, err := migrations.List(migrations.SQLite, nil)
+	require.NoError(t, err)
+	return all[len(all)-1].Version
+}
+
+func soldOf(t *testing.T, store *Store) (sold int64) {
+	require.NoError(t, store.EachProduct(t.Context(), func(_ persistence.CatalogueProduct, stock inventory.Stock) error {
+		sold = stock.Sold
+		return nil
+	}))
+	return sold
+}
+
+// Whatever opens a file refuses one of a newer program, and changes nothing.
+func TestANewerSchemaIsRefused(t *testing.T) {
+	store, path := openNew(t)
+	_, err := store.writer.ExecContext(t.Context(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)")
+	require.NoError(t, err)
+	require.NoError(t, store.Close())
+	schema := NewSchema(path)
+	for name, work := range map[string]func() error{
+		"open":   func() error { _, err := Open(t.Context(), path); return err },
+		"backup": func() error { _, _, err := Backup(t.Context(), path, filepath.Join(t.TempDir(), "copy")); return err },
+		"status": func() error { _, err := schema.Migrations(t.Context()); return err },
+		"up":     func() error { _, err := schema.MigrateUp(t.Context()); return err },
+		"down":   func() error { _, err := schema.MigrateDown(t.Context()); return err },
+	} {
+		err := work()
+		require.ErrorIs(t, err, migrations.ErrNewer, name)
+		require.ErrorContains(t, err, "use the newer program", name)
+	}
 }

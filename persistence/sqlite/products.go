@@ -14,34 +14,41 @@ const productColumns = `p.id, p.sku, p.name, p.description, p.category, p.price_
 	p.sale_starts_at, p.sale_ends_at, p.hold_seconds, p.safety, p.purchase_limit, p.paused, p.deleted,
 	p.opening_stock, p.version, p.created_at, p.updated_at`
 
-// The queries of products. A category is selected with an index that has no
-// deleted products. updateProduct does not name id among what it sets: SQLite would
-// look through all lines and movements of the product for references to it.
+// The queries of products. updateProduct does not name id among what it sets: SQLite
+// would look through all lines and movements of the product for references to it.
 const (
 	insertProducts = `INSERT INTO products (sku, name, description, category, price_minor, currency,
 		sale_starts_at, sale_ends_at, hold_seconds, safety, purchase_limit, paused, deleted,
-		updated_at, version, id, opening_stock, created_at)
+		updated_at, version, id, opening_stock, created_at, search_id)
 		VALUES @rows`
 	updateProduct = `UPDATE products SET sku = ?1, name = ?2, description = ?3, category = ?4, price_minor = ?5, currency = ?6,
 		sale_starts_at = ?7, sale_ends_at = ?8, hold_seconds = ?9, safety = ?10, purchase_limit = ?11, paused = ?12, deleted = ?13,
 		updated_at = ?14, version = ?15 WHERE id = ?16 AND version = ?15 - 1`
-	selectProductID          = "SELECT id FROM products WHERE id = ?"
-	selectProduct            = "SELECT " + productColumns + " FROM products p WHERE p.id = ? AND p.deleted = 0"
-	selectProducts           = "SELECT " + productColumns + " FROM products p WHERE p.id > ? AND p.deleted = 0 ORDER BY p.id LIMIT ?"
-	selectProductsOfCategory = "SELECT " + productColumns + ` FROM products p
-		WHERE p.category = ? AND p.id > ? AND p.deleted = 0 ORDER BY p.id LIMIT ?`
+	selectProductID   = "SELECT id FROM products WHERE id = ?"
+	selectAnyProduct  = "SELECT " + productColumns + " FROM products p WHERE p.id = ?"
+	selectProduct     = selectAnyProduct + " AND p.deleted = 0"
 	selectEachProduct = "SELECT " + productColumns + `,
-		coalesce(s.on_hand, 0), coalesce(s.reserved, 0), coalesce(s.committed, 0), coalesce(s.version, 0)
+		coalesce(s.on_hand, 0), coalesce(s.reserved, 0), coalesce(s.committed, 0), coalesce(s.sold, 0), coalesce(s.version, 0)
 		FROM products p LEFT JOIN stock s ON s.product_id = p.id`
 )
 
 // CreateProducts inserts products with Version 1, all or none.
 func (s *Store) CreateProducts(ctx context.Context, products ...persistence.CatalogueProduct) error {
 	err := s.write(ctx, func(tx *sql.Tx) error {
-		return s.bulk.products.write(ctx, tx, len(products), func(row []any, i int) []any {
+		last, err := lastSearchID(ctx, tx)
+		if err != nil {
+			return err
+		}
+		err = s.bulk.products.write(ctx, tx, len(products), func(row []any, i int) []any {
 			product := products[i]
 			product.Version = 1
-			return append(append(row, productRow(&product)...), product.OpeningStock, int64(product.CreatedAt))
+			return append(append(row, productRow(&product)...), product.OpeningStock, int64(product.CreatedAt), last+int64(i)+1)
+		})
+		if err != nil {
+			return err
+		}
+		return s.bulk.words.write(ctx, tx, len(products), func(row []any, i int) []any {
+			return append(row, last+int64(i)+1, persistence.SearchTextOf(&products[i]), products[i].ID[:])
 		})
 	})
 	if err != nil {
@@ -51,10 +58,16 @@ func (s *Store) CreateProducts(ctx context.Context, products ...persistence.Cata
 }
 
 // UpdateProduct replaces a product that has the version before product.Version.
-func (s *Store) UpdateProduct(ctx context.Context, product persistence.CatalogueProduct) error {
+func (s *Store) UpdateProduct(ctx context.Context, product persistence.CatalogueProduct, audit ...persistence.AuditEntry) error {
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		result, err := tx.ExecContext(ctx, updateProduct, productRow(&product)...)
-		if err := oneRow(result, err, persistence.ErrVersion); !errors.Is(err, persistence.ErrVersion) {
+		if err = oneRow(result, err, persistence.ErrVersion); err == nil {
+			_, err = tx.ExecContext(ctx, updateWords, persistence.SearchTextOf(&product), product.ID[:])
+			for i := range audit {
+				err = errors.Join(err, appendAudit(ctx, tx, &audit[i]))
+			}
+		}
+		if !errors.Is(err, persistence.ErrVersion) {
 			return err
 		}
 		var id inventory.ID
@@ -78,37 +91,33 @@ func productRow(p *persistence.CatalogueProduct) []any {
 }
 
 // ProductByID returns a product that is not deleted.
-func (s *Store) ProductByID(ctx context.Context, id inventory.ID) (product persistence.CatalogueProduct, err error) {
-	err = s.one(ctx, func(row scanner) error { return scanProduct(row, &product) }, selectProduct, id[:])
+func (s *Store) ProductByID(ctx context.Context, id inventory.ID) (persistence.CatalogueProduct, error) {
+	return s.product(ctx, id, selectProduct)
+}
+
+// AnyProductByID returns a product, deleted or not, as the last change has left it.
+func (s *Store) AnyProductByID(ctx context.Context, id inventory.ID) (product persistence.CatalogueProduct, err error) {
+	err = s.write(ctx, func(tx *sql.Tx) error { return scanProduct(tx.QueryRowContext(ctx, selectAnyProduct, id[:]), &product) })
 	if err != nil {
 		return persistence.CatalogueProduct{}, fmt.Errorf("read product %s: %w", id, err)
 	}
 	return product, nil
 }
 
-// Products lists products that are not deleted.
-func (s *Store) Products(ctx context.Context, filter persistence.ProductFilter) ([]persistence.CatalogueProduct, error) {
-	text, arguments := selectProducts, []any{filter.After[:], max(filter.Limit, 0)}
-	if filter.Category != "" {
-		text, arguments = selectProductsOfCategory, []any{filter.Category, filter.After[:], max(filter.Limit, 0)}
-	}
-	var products []persistence.CatalogueProduct
-	err := s.each(ctx, func(row scanner) error {
-		products = append(products, persistence.CatalogueProduct{})
-		return scanProduct(row, &products[len(products)-1])
-	}, text, arguments...)
+func (s *Store) product(ctx context.Context, id inventory.ID, query string) (product persistence.CatalogueProduct, err error) {
+	err = s.one(ctx, func(row scanner) error { return scanProduct(row, &product) }, query, id[:])
 	if err != nil {
-		return nil, fmt.Errorf("list products: %w", err)
+		return persistence.CatalogueProduct{}, fmt.Errorf("read product %s: %w", id, err)
 	}
-	return products, nil
+	return product, nil
 }
 
 // EachProduct visits every product with its stock, one at a time.
 func (s *Store) EachProduct(ctx context.Context, visit func(persistence.CatalogueProduct, inventory.Stock) error) error {
-	err := s.each(ctx, func(row scanner) error {
+	err := s.eachOfAll(ctx, func(row scanner) error {
 		var product persistence.CatalogueProduct
 		var stock inventory.Stock
-		if err := scanProduct(row, &product, &stock.OnHand, &stock.Reserved, &stock.Committed, &stock.Version); err != nil {
+		if err := scanProduct(row, &product, &stock.OnHand, &stock.Reserved, &stock.Committed, &stock.Sold, &stock.Version); err != nil {
 			return err
 		}
 		stock.Safety = product.Safety

@@ -17,8 +17,8 @@ const (
 	selectPosition = "SELECT journal, epoch, sequence, hash FROM projection"
 	movePosition   = `UPDATE projection SET journal = ?, epoch = ?, sequence = ?, hash = ?
 		WHERE journal = ? AND epoch = ? AND sequence = ? AND hash = ?`
-	selectStock = `SELECT p.id, coalesce(s.on_hand, 0), coalesce(s.reserved, 0), coalesce(s.committed, 0), coalesce(s.version, 0)
-		FROM products p LEFT JOIN stock s ON s.product_id = p.id WHERE p.id IN (VALUES @rows)`
+	selectStock = `SELECT p.id, coalesce(s.on_hand, 0), coalesce(s.reserved, 0), coalesce(s.committed, 0), coalesce(s.sold, 0),
+		coalesce(s.version, 0) FROM products p LEFT JOIN stock s ON s.product_id = p.id WHERE p.id IN (VALUES @rows)`
 	selectStates = "SELECT id, customer_id, state, expires_at, extended, refund_due FROM orders WHERE id IN (VALUES @rows)"
 	insertOrders = `INSERT OR FAIL INTO orders (id, customer_id, state, currency, placed_at, expires_at, updated_at,
 		key_fingerprint, body, sequence) VALUES @rows`
@@ -35,9 +35,9 @@ const (
 		FROM (VALUES @rows) AS new WHERE order_items.order_id = new.column1 AND order_items.product_id = new.column2`
 	insertMovements = `INSERT OR FAIL INTO stock_movements (product_id, stock_version, sequence, kind, order_id,
 		delta_on_hand, delta_reserved, delta_committed, on_hand, reserved, committed, by_id, reason, note, at) VALUES @rows`
-	upsertStock = `INSERT OR FAIL INTO stock (product_id, on_hand, reserved, committed, version) VALUES @rows
+	upsertStock = `INSERT OR FAIL INTO stock (product_id, on_hand, reserved, committed, sold, version) VALUES @rows
 		ON CONFLICT (product_id) DO UPDATE SET on_hand = excluded.on_hand, reserved = excluded.reserved,
-		committed = excluded.committed, version = excluded.version`
+		committed = excluded.committed, sold = excluded.sold, version = excluded.version`
 	upsertKeys = `INSERT OR FAIL INTO idempotency_keys (key, body, kind, subject_id, at) VALUES @rows
 		ON CONFLICT (key) DO UPDATE SET body = excluded.body, kind = excluded.kind,
 		subject_id = excluded.subject_id, at = excluded.at`
@@ -114,7 +114,7 @@ func (p *projecting) loadStocks(products []inventory.ID) (map[inventory.ID]inven
 	err := p.bulk.loadStock.load(p.ctx, p.tx, products, func(row scanner) error {
 		var id inventory.ID
 		var stock inventory.Stock
-		err := row.Scan(fixed{id[:]}, &stock.OnHand, &stock.Reserved, &stock.Committed, &stock.Version)
+		err := row.Scan(fixed{id[:]}, &stock.OnHand, &stock.Reserved, &stock.Committed, &stock.Sold, &stock.Version)
 		stocks[id] = stock
 		return err
 	})
@@ -239,7 +239,7 @@ func (p *projecting) writeMovements(movements []persistence.Movement) error {
 func (p *projecting) writeStocks(products []inventory.ID, stocks []inventory.Stock) error {
 	return p.bulk.stock.write(p.ctx, p.tx, len(stocks), func(row []any, i int) []any {
 		stock := &stocks[i]
-		return append(row, products[i][:], stock.OnHand, stock.Reserved, stock.Committed, int64(stock.Version))
+		return append(row, products[i][:], stock.OnHand, stock.Reserved, stock.Committed, stock.Sold, int64(stock.Version))
 	})
 }
 

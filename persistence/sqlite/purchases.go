@@ -33,7 +33,7 @@ func (s *Store) EachPurchase(ctx context.Context, visit func(product, customer i
 		clear(bought)
 		return nil
 	}
-	err := s.each(ctx, func(row scanner) error {
+	err := s.eachOfAll(ctx, func(row scanner) error {
 		var product, customer inventory.ID
 		var units int64
 		if err := row.Scan(fixed{product[:]}, fixed{customer[:]}, &units); err != nil {
@@ -55,4 +55,29 @@ func (s *Store) EachPurchase(ctx context.Context, visit func(product, customer i
 		return fmt.Errorf("visit the purchases: %w", err)
 	}
 	return nil
+}
+
+// selectPurchasesOf has the position and the counts of one moment: a row without a customer
+// is the position alone.
+const selectPurchasesOf = `SELECT j.sequence, c.customer_id, c.units
+	FROM projection j LEFT JOIN (
+		SELECT o.customer_id, sum(i.quantity) AS units FROM order_items i CROSS JOIN orders o ON o.id = i.order_id
+		WHERE i.product_id = ? AND i.quantity > 0 AND o.state NOT IN (3, 4) AND o.placed_at >= ?
+		GROUP BY o.customer_id) c ON true`
+
+// PurchasesOf visits what counts towards a limit of one product.
+func (s *Store) PurchasesOf(ctx context.Context, product inventory.ID, since inventory.Instant,
+	visit func(customer inventory.ID, units int64) error) (sequence uint64, err error) {
+	err = s.eachOfAll(ctx, func(row scanner) error {
+		var customer inventory.ID
+		var units *int64
+		if err := row.Scan(&sequence, fixed{customer[:]}, &units); err != nil || units == nil {
+			return err
+		}
+		return visit(customer, *units)
+	}, selectPurchasesOf, product[:], int64(since))
+	if err != nil {
+		return 0, fmt.Errorf("visit the purchases of product %s: %w", product, err)
+	}
+	return sequence, nil
 }

@@ -11,11 +11,10 @@ import (
 	"path/filepath"
 	"sync"
 
-	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver
 
+	"holdfast/internal/walk"
 	"holdfast/inventory"
-	"holdfast/migrations"
 	"holdfast/persistence"
 )
 
@@ -38,10 +37,7 @@ var (
 	readerSettings = []string{"cache_size(-8192)", "query_only(ON)"}
 )
 
-var (
-	_ persistence.Store  = (*Store)(nil)
-	_ persistence.Ledger = (*Store)(nil)
-)
+var _ persistence.Store = (*Store)(nil)
 
 // Store is a [persistence.Store] in one file. It may be used by many goroutines.
 type Store struct {
@@ -50,10 +46,12 @@ type Store struct {
 	bulk    *bulkStatements
 
 	// prepared keeps the readers' statements by their text, which is one of a few
-	// constants; purged is the key where PurgeKeys goes on.
+	// constants.
 	mutex    sync.Mutex
 	prepared map[string]*sql.Stmt
-	purged   inventory.Fingerprint
+	// What the purges walk through: keys, orders, and the products of movements.
+	purgedKeys                    walk.Walk[inventory.Fingerprint]
+	purgedOrders, purgedMovements walk.Walk[inventory.ID]
 
 	closing sync.Once
 	closed  error
@@ -101,8 +99,11 @@ func (s *Store) prepare(ctx context.Context) error {
 		return err
 	}
 	bulk, err := prepareBulk(ctx, s.writer)
+	if err != nil {
+		return err
+	}
 	s.bulk = bulk
-	return err
+	return s.addWords(ctx)
 }
 
 // createFile makes an empty file with fileMode and makes its name durable. A
@@ -133,26 +134,6 @@ func source(path, lock string, more []string) string {
 	}
 	name := url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}
 	return name.String()
-}
-
-// migrate applies the migrations that the file does not have yet. It refuses a
-// file that a newer version of the program has migrated.
-func migrate(ctx context.Context, db *sql.DB) error {
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, migrations.SQLite)
-	if err != nil {
-		return fmt.Errorf("read the migrations: %w", err)
-	}
-	current, target, err := provider.GetVersions(ctx)
-	if err != nil {
-		return fmt.Errorf("read the version of the schema: %w", err)
-	}
-	if current > target {
-		return fmt.Errorf("its schema has version %d and this program knows %d: use the newer program", current, target)
-	}
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("migrate the schema: %w", err)
-	}
-	return nil
 }
 
 // read returns the readers' statement for one of this package's constant texts.
@@ -194,12 +175,35 @@ func (s *Store) one(ctx context.Context, scan func(scanner) error, text string, 
 	return translate(scan(statement.QueryRowContext(ctx, arguments...)))
 }
 
-// each calls visit with every row of a query.
-func (s *Store) each(ctx context.Context, visit func(scanner) error, text string, arguments ...any) (err error) {
+// each visits the rows of a query.
+func (s *Store) each(ctx context.Context, visit func(scanner) error, text string, arguments ...any) error {
 	rows, err := s.query(ctx, text, arguments...)
 	if err != nil {
 		return translate(err)
 	}
+	return visitRows(rows, visit)
+}
+
+// eachOfAll is each for a query that reads whole tables, once: its connection does not
+// keep the pages that happened to be the last.
+func (s *Store) eachOfAll(ctx context.Context, visit func(scanner) error, text string, arguments ...any) (err error) {
+	connection, err := s.readers.Conn(ctx)
+	if err != nil {
+		return translate(err)
+	}
+	defer func() { err = errors.Join(err, connection.Close()) }()
+	rows, err := connection.QueryContext(ctx, text, arguments...)
+	if err != nil {
+		return translate(err)
+	}
+	if err := visitRows(rows, visit); err != nil {
+		return err
+	}
+	_, err = connection.ExecContext(ctx, "PRAGMA shrink_memory")
+	return translate(err)
+}
+
+func visitRows(rows *sql.Rows, visit func(scanner) error) (err error) {
 	defer func() { err = translate(errors.Join(err, rows.Close())) }()
 	for rows.Next() {
 		if err := visit(rows); err != nil {

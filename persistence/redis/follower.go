@@ -1,0 +1,246 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"holdfast/inventory"
+	"holdfast/persistence"
+)
+
+const (
+	// watchInterval is how often it is looked who was silent for too long.
+	watchInterval = 200 * time.Millisecond
+	// pauseMin and pauseMax are how long a lost connection is left alone, each time twice
+	// as long as before.
+	pauseMin = 20 * time.Millisecond
+	pauseMax = time.Second
+)
+
+// follower hears what others publish. One goroutine owns it, but for publishers.
+type follower struct {
+	bus *Bus
+
+	lock       sync.Mutex
+	publishers map[persistence.Publisher]*followed
+}
+
+// followed is what is known of a publisher.
+type followed struct {
+	heard inventory.Instant
+	// sequence is the number of the last batch; lost says that not all before it is known.
+	sequence uint64
+	lost     bool
+}
+
+// run listens until ctx ends.
+func (f *follower) run(ctx context.Context) {
+	pause := pauseMin
+	for ctx.Err() == nil {
+		before := f.bus.server.clock.Now()
+		err := f.listen(ctx)
+		if time.Duration(f.bus.server.clock.Now()-before) > pauseMax {
+			pause = pauseMin // it was good for a while
+		}
+		if err != nil && ctx.Err() == nil {
+			f.bus.fail(err)
+		}
+		f.rest(ctx, pause)
+		pause = min(2*pause, pauseMax)
+	}
+}
+
+func (f *follower) rest(ctx context.Context, pause time.Duration) {
+	over := make(chan struct{}, 1)
+	timer := f.bus.server.clock.AfterFunc(pause, func() { signal(over) })
+	defer timer.Stop()
+	select {
+	case <-over:
+	case <-ctx.Done():
+	}
+}
+
+// listen makes a connection and hears it until it fails. There is a beacon of our own each
+// second, so silence is a failure as well.
+func (f *follower) listen(ctx context.Context) error {
+	var listening *redis.PubSub
+	err := call(ctx, callTimeMax, func(ctx context.Context) error {
+		listening = f.bus.server.client.Subscribe(ctx)
+		return listening.Subscribe(ctx, f.bus.channel())
+	})
+	defer listening.Close()
+	if err != nil {
+		return fmt.Errorf("listen to the channel: %w", err)
+	}
+	f.bus.connections.Add(1)
+	stop := context.AfterFunc(ctx, func() { _ = listening.Close() })
+	defer stop()
+	for ctx.Err() == nil {
+		received, err := listening.ReceiveTimeout(ctx, persistence.BusSilenceMax)
+		if err != nil {
+			return fmt.Errorf("hear the channel: %w", err)
+		}
+		if one, is := received.(*redis.Message); is {
+			f.hear(ctx, []byte(one.Payload))
+		}
+	}
+	return nil
+}
+
+func (f *follower) hear(ctx context.Context, sealed []byte) {
+	m, err := f.bus.server.seal.message(sealed)
+	if err != nil || m.kind == part {
+		f.bus.hub.Refused.Add(1)
+		return
+	}
+	if m.publisher == f.bus.self {
+		return // our subscriptions have it already
+	}
+	one := f.publisher(m.publisher)
+	switch {
+	case one == nil:
+		f.bus.hub.Refused.Add(1)
+	case m.kind == batch:
+		f.hearBatch(one, m)
+	default:
+		f.hearBeacon(ctx, one, m)
+	}
+}
+
+// publisher returns what is known of a publisher that was heard just now, nil when there
+// are too many that are alive.
+func (f *follower) publisher(name persistence.Publisher) *followed {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	now := f.bus.server.clock.Now()
+	one := f.publishers[name]
+	if one == nil {
+		if len(f.publishers) == persistence.BusPublishersMax-1 && !f.forgetSilent(now) { // we are one
+			return nil
+		}
+		one = &followed{lost: true}
+		f.publishers[name] = one
+		f.bus.hub.SetFresh(name, false)
+	}
+	one.heard = now
+	return one
+}
+
+// forgetSilent forgets the publisher that was silent for the longest time.
+func (f *follower) forgetSilent(now inventory.Instant) bool {
+	var last persistence.Publisher
+	for name, one := range f.publishers {
+		if last == 0 || one.heard < f.publishers[last].heard {
+			last = name
+		}
+	}
+	if !silent(f.publishers[last], now) {
+		return false
+	}
+	f.forget(last)
+	return true
+}
+
+func (f *follower) forget(name persistence.Publisher) {
+	delete(f.publishers, name)
+	f.bus.hub.Forget(name)
+}
+
+func silent(one *followed, now inventory.Instant) bool {
+	return time.Duration(now-one.heard) > persistence.BusSilenceMax
+}
+
+// hearBatch takes the states in any case: the hub puts them in order.
+func (f *follower) hearBatch(one *followed, m *message) {
+	if m.sequence > one.sequence+1 {
+		f.miss(one, m.publisher)
+	}
+	one.sequence = max(one.sequence, m.sequence)
+	f.bus.put(m)
+}
+
+// miss notes that something of a publisher was lost.
+func (f *follower) miss(one *followed, publisher persistence.Publisher) {
+	if !one.lost {
+		f.bus.gaps.Add(1)
+	}
+	one.lost = true
+	f.setFresh(one, publisher, false)
+}
+
+// setFresh says whether a publisher is fresh, unless it was forgotten while its parts were
+// read: nobody would watch it.
+func (f *follower) setFresh(one *followed, publisher persistence.Publisher, fresh bool) {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	if f.publishers[publisher] == one {
+		f.bus.hub.SetFresh(publisher, fresh)
+	}
+}
+
+// hearBeacon reads the parts when something was lost.
+func (f *follower) hearBeacon(ctx context.Context, one *followed, m *message) {
+	if m.sequence != one.sequence {
+		f.miss(one, m.publisher)
+	}
+	if one.lost && !f.repair(ctx, m) {
+		return
+	}
+	one.sequence, one.lost = m.sequence, false
+	f.setFresh(one, m.publisher, true)
+}
+
+// repair reads all parts of a publisher, and reports whether they were there.
+func (f *follower) repair(ctx context.Context, m *message) bool {
+	for from := 0; from < int(m.parts); from += partsPerCall { // #nosec G115 -- bounded by partsMax
+		if !f.readParts(ctx, m.publisher, from, min(from+partsPerCall, int(m.parts))) { // #nosec G115 -- the same
+			return false
+		}
+	}
+	f.bus.repairs.Add(1)
+	return true
+}
+
+func (f *follower) readParts(ctx context.Context, publisher persistence.Publisher, from, to int) bool {
+	var parts []*redis.StringCmd
+	if !f.bus.try(ctx, func(ctx context.Context) error {
+		pipe := f.bus.server.client.Pipeline()
+		for index := from; index < to; index++ {
+			parts = append(parts, pipe.GetRange(ctx, f.bus.partName(publisher, index), 0, messageBytesMax))
+		}
+		_, err := pipe.Exec(ctx)
+		return err
+	}) {
+		return false
+	}
+	for i, one := range parts {
+		m, err := f.bus.server.seal.message([]byte(one.Val()))
+		if err != nil || m.kind != part || m.publisher != publisher || m.parts != uint64(from+i) { // #nosec G115 -- small
+			f.bus.hub.Refused.Add(1)
+			return false
+		}
+		f.bus.put(m)
+	}
+	return true
+}
+
+// watch says who was silent for too long, and forgets those whose products belong to
+// others now: nobody misses them.
+func (f *follower) watch() {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	now := f.bus.server.clock.Now()
+	for name, one := range f.publishers {
+		switch {
+		case !silent(one, now):
+		case f.bus.hub.Owns(name):
+			f.bus.hub.SetFresh(name, false)
+		default:
+			f.forget(name)
+		}
+	}
+}

@@ -1,0 +1,161 @@
+package redis
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"holdfast/internal/clock"
+	"holdfast/inventory"
+	"holdfast/persistence"
+	"holdfast/persistence/hints"
+	"holdfast/persistence/persistencetest"
+)
+
+// newFollower returns one that hears what a test gives it; its server is not there.
+func newFollower(t *testing.T) (*follower, *clock.Manual) {
+	manual := clock.NewManual(inventory.Second)
+	server, err := Open(Options{URL: "redis://127.0.0.1:1/0", Clock: manual, Log: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, server.Close()) })
+	bus := &Bus{server: server, hub: hints.NewHub(), self: 1}
+	return &follower{bus: bus, publishers: make(map[persistence.Publisher]*followed)}, manual
+}
+
+func (f *follower) give(m *message) { f.hear(context.Background(), f.bus.server.seal.sealMessage(m)) }
+
+func TestGapsAreTold(t *testing.T) {
+	f, _ := newFollower(t)
+	stale := func() int { return f.bus.Statistics().Stale }
+	f.give(&message{kind: beacon, publisher: 7, sequence: 0})
+	require.Zero(t, stale())
+	f.give(&message{kind: batch, publisher: 7, sequence: 1, states: []persistence.StockState{persistencetest.BusState(1, 1, 1)}})
+	f.give(&message{kind: beacon, publisher: 7, sequence: 1, parts: 1})
+	require.Zero(t, stale())
+	require.Zero(t, f.bus.Statistics().Gaps)
+	f.give(&message{kind: batch, publisher: 7, sequence: 1})
+	require.Zero(t, stale(), "a message that came twice is no gap")
+	f.give(&message{kind: batch, publisher: 7, sequence: 3})
+	require.Equal(t, 1, stale())
+	f.give(&message{kind: batch, publisher: 7, sequence: 4})
+	f.give(&message{kind: beacon, publisher: 7, sequence: 4, parts: 1})
+	require.Equal(t, 1, stale(), "the parts could not be read")
+	require.EqualValues(t, 1, f.bus.Statistics().Gaps)
+	f.give(&message{kind: beacon, publisher: 8, sequence: 5})
+	require.Equal(t, 1, stale(), "who has nothing to read is fresh")
+	f.give(&message{kind: beacon, publisher: 8, sequence: 6, parts: 1})
+	require.Equal(t, 2, stale(), "the last batch was lost, and only the beacon tells")
+}
+
+func TestSilenceIsTold(t *testing.T) {
+	f, manual := newFollower(t)
+	f.give(&message{kind: beacon, publisher: 7})
+	f.give(&message{kind: batch, publisher: 7, sequence: 1, states: []persistence.StockState{persistencetest.BusState(1, 1, 1)}})
+	manual.Advance(persistence.BusSilenceMax)
+	f.watch()
+	require.Zero(t, f.bus.Statistics().Stale)
+	manual.Advance(time.Millisecond)
+	f.watch()
+	require.Equal(t, 1, f.bus.Statistics().Stale)
+	f.give(&message{kind: beacon, publisher: 7, sequence: 1, parts: 1})
+	require.Zero(t, f.bus.Statistics().Stale, "nothing was lost, so nothing has to be read")
+}
+
+// A process that starts again and again is one, when what it knew has moved to its last
+// start: the ones before used to be counted as stale for good.
+func TestWhoHasNoProductIsNotMissed(t *testing.T) {
+	f, manual := newFollower(t)
+	view := persistencetest.WatchBus(t, f.bus)
+	for name := range 5 {
+		publisher := persistence.Publisher(name + 10) // #nosec G115 -- small
+		f.give(&message{kind: beacon, publisher: publisher})
+		f.give(&message{kind: batch, publisher: publisher, sequence: 1, states: []persistence.StockState{persistencetest.BusState(1, 1, 1)}})
+		manual.Advance(persistence.BusSilenceMax + 1)
+		f.give(&message{kind: beacon, publisher: publisher, sequence: 1, parts: 1})
+		f.watch()
+	}
+	require.Equal(t, 1, f.bus.Statistics().Publishers)
+	require.Zero(t, f.bus.Statistics().Stale)
+	require.Len(t, f.publishers, 1)
+	require.Eventually(t, func() bool {
+		fresh, _ := view.Fresh()
+		return fresh == 1 && view.IsFresh(persistencetest.BusProduct(1))
+	}, awhile, tick, "who was forgotten is still fresh")
+	manual.Advance(persistence.BusSilenceMax + 1)
+	f.watch()
+	require.Equal(t, 1, f.bus.Statistics().Stale, "its product is missed")
+}
+
+// Reading parts may take longer than a silence: who was forgotten meanwhile is not called
+// fresh, since nobody watches it any more.
+func TestWhoIsForgottenWhileItIsReadIsNotFresh(t *testing.T) {
+	f, manual := newFollower(t)
+	one := f.publisher(7)
+	manual.Advance(persistence.BusSilenceMax + 1)
+	f.watch()
+	f.hearBeacon(t.Context(), one, &message{kind: beacon, publisher: 7, sequence: 3})
+	require.Empty(t, f.publishers)
+	require.Zero(t, f.bus.Statistics().Publishers)
+	f.give(&message{kind: beacon, publisher: 7, sequence: 3})
+	require.Zero(t, f.bus.Statistics().Stale)
+	require.Equal(t, 1, f.bus.Statistics().Publishers)
+}
+
+func TestPublishersAreBounded(t *testing.T) {
+	f, manual := newFollower(t)
+	for name := range persistence.BusPublishersMax + 10 {
+		f.give(&message{kind: beacon, publisher: persistence.Publisher(name + 2)}) // #nosec G115 -- small
+	}
+	require.Len(t, f.publishers, persistence.BusPublishersMax-1)
+	require.EqualValues(t, 11, f.bus.Statistics().Refused, "one that is alive was given up")
+	manual.Advance(persistence.BusSilenceMax + 1)
+	for name := range 3 * persistence.BusPublishersMax {
+		f.give(&message{kind: beacon, publisher: persistence.Publisher(name + 1000)}) // #nosec G115 -- small
+		manual.Advance(persistence.BusSilenceMax + 1)
+	}
+	require.Len(t, f.publishers, persistence.BusPublishersMax-1)
+	require.LessOrEqual(t, f.bus.Statistics().Publishers, persistence.BusPublishersMax)
+	require.EqualValues(t, 11, f.bus.Statistics().Refused)
+}
+
+// What this process has published comes back to it, and is not taken twice.
+func TestOwnMessagesAreNotHeard(t *testing.T) {
+	f, _ := newFollower(t)
+	f.give(&message{kind: batch, publisher: f.bus.self, sequence: 9, states: []persistence.StockState{persistencetest.BusState(1, 1, 1)}})
+	require.Zero(t, f.bus.Statistics().Products)
+	f.give(&message{kind: part, publisher: 7})
+	require.EqualValues(t, 1, f.bus.Statistics().Refused, "a part belongs in a key")
+}
+
+// Batches carry the state of the moment of sending, and no more than fit.
+func TestTheOutboxConflates(t *testing.T) {
+	var o outbox
+	for version := range 3 {
+		for number := range 700 {
+			state := persistencetest.BusState(number, 1, uint64(version+1)) // #nosec G115 -- small
+			o.add(&state)
+		}
+	}
+	first, second := o.takeUnsent(), o.takeUnsent()
+	require.Len(t, first, persistence.BusStatesMax)
+	require.Len(t, second, 700-persistence.BusStatesMax)
+	require.Empty(t, o.takeUnsent())
+	for _, state := range append(first, second...) {
+		require.EqualValues(t, 3, state.Version)
+	}
+	require.Equal(t, 2, o.parts())
+	require.Len(t, o.takePart(0, false), persistence.BusStatesMax)
+	require.Nil(t, o.takePart(0, false), "what has not changed is written again")
+	require.NotNil(t, o.takePart(0, true))
+	require.Len(t, o.takePart(1, false), 700-persistence.BusStatesMax)
+	o.keepPart(1)
+	require.NotNil(t, o.takePart(1, false), "what could not be written is not tried again")
+	state := persistencetest.BusState(3, 1, 9)
+	o.add(&state)
+	require.Equal(t, state, o.takePart(0, false)[3])
+	require.True(t, o.forgetUnsent())
+	require.False(t, o.forgetUnsent())
+}
