@@ -48,18 +48,17 @@ func (m *Manual) Drift() time.Duration {
 }
 
 // Advance moves the clock and runs what is due, in order of its deadline, on the
-// caller's goroutine.
-func (m *Manual) Advance(duration time.Duration) {
+// caller's goroutine. It returns how many timers ran out. What these wake may set
+// timers when the clock has moved on already: Advance(0) runs them.
+func (m *Manual) Advance(duration time.Duration) (ran int) {
 	m.mutex.Lock()
 	until := m.now + inventory.Instant(duration)
 	m.mutex.Unlock()
-	for {
-		timer := m.nextDue(until)
-		if timer == nil {
-			return
-		}
+	for timer := m.nextDue(until); timer != nil; timer = m.nextDue(until) {
 		timer.run()
+		ran++
 	}
+	return ran
 }
 
 // nextDue takes the earliest timer that is due and moves the clock to it; without

@@ -31,3 +31,13 @@ func TestFreshIdentifiersDiffer(t *testing.T) {
 	}
 	require.Greater(t, len(shards), inventory.ShardCount/2)
 }
+
+// What a name derives may never change: whoever derives it later has to find it.
+func TestDerivedIsTheSameForEver(t *testing.T) {
+	require.Equal(t, "910257d9-f258-8820-b30c-7c5eab6bc52d", Derived("customer", "17850").String())
+	require.NotEqual(t, Derived("customer", "17850"), Derived("guest", "17850"))
+	require.NotEqual(t, Derived("a", "b"), Derived("ab", ""))
+	id := Derived("customer", "12346")
+	require.Equal(t, byte(0x80), id[6]&0xf0)
+	require.Equal(t, byte(0x80), id[8]&0xc0)
+}

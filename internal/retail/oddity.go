@@ -28,6 +28,15 @@ const (
 	// Unmatched cancellations are of units that the customer has not bought, or has
 	// given back already. They are left out.
 	Unmatched Kind = "unmatched_cancellation"
+	// WrongWay lines sell in an invoice that takes back, or the other way round. They
+	// are left out.
+	WrongWay Kind = "wrong_way"
+	// MixedPrices items have lines with different prices. Whoever needs one price
+	// reports them.
+	MixedPrices Kind = "mixed_prices"
+	// TooMany lines would bring an item of an invoice above QuantityMax. They are left
+	// out.
+	TooMany Kind = "too_many"
 	// ProductWithoutPrice is a product that no line has a price for.
 	ProductWithoutPrice Kind = "product_without_price"
 )

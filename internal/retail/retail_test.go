@@ -53,10 +53,47 @@ func TestAnInvoiceIsOneSale(t *testing.T) {
 		"2,71053,MUG,4,2010-12-01 08:28:00,3.39,13047.0,France")
 	require.Empty(t, r.kinds)
 	require.Len(t, r.sales, 2)
-	assert.Equal(t, []Item{{SKU: "85123A", Quantity: 8, Line: 2}, {SKU: "71053", Quantity: 1, Line: 3}}, r.sales[0].Items)
+	assert.Equal(t, []Item{item("85123A", 8, 255, 2), item("71053", 1, 339, 3)}, r.sales[0].Items)
 	assert.Equal(t, "17850", r.sales[0].Customer)
 	assert.Equal(t, "2010-12-01T08:28:00Z", r.sales[1].At.Format("2006-01-02T15:04:05Z07:00"))
 	assert.Equal(t, []Product{{SKU: "71053", Name: "MUG", PriceMinor: 339, Sold: 5, Line: 3}, {SKU: "85123A", Name: "LANTERN", PriceMinor: 255, Sold: 8, Line: 2}}, r.products)
+}
+
+// item is one of lines with the same price.
+func item(sku string, quantity, price int64, line int) Item {
+	return Item{SKU: sku, Quantity: quantity, PriceMinor: price, Line: line, amount: quantity * price, price: price}
+}
+
+// Lines of a product with different prices have one price together, which is as near
+// to their sum as it can be; and a product has a bound in an invoice.
+func TestAnItemHasOnePrice(t *testing.T) {
+	for _, test := range []struct {
+		lines   string
+		price   int64
+		mixed   bool
+		bounded int
+	}{
+		{"3@2.00", 200, false, 0},
+		{"3@2.00 3@2.00", 200, false, 0},
+		{"1@2.00 1@3.01", 251, true, 0},
+		{"2@2.00 1@0", 133, true, 0},
+		{"1@0 1@2.00 2@0", 50, true, 0},
+		{"1000000@10000000000", PriceMinorMax, false, 0},
+		{"1000000@2.00 1@3.00", 200, false, 1},
+		{"1@3.00 1000000@2.00", 300, false, 1},
+	} {
+		var lines []string
+		for _, line := range strings.Fields(test.lines) {
+			units, price, _ := strings.Cut(line, "@")
+			lines = append(lines, "1,A,LANTERN,"+units+",2010-12-01 08:26:00,"+price+",17850,UK")
+		}
+		r := read(t, lines...)
+		require.Len(t, r.sales, 1, test.lines)
+		require.Len(t, r.sales[0].Items, 1, test.lines)
+		found := r.sales[0].Items[0]
+		assert.Equal(t, []any{test.price, test.mixed}, []any{found.PriceMinor, found.Mixed}, test.lines)
+		assert.Len(t, r.kinds[TooMany], test.bounded, test.lines)
+	}
 }
 
 // Everything that is known to be odd about real files, with what is made of it.
@@ -80,11 +117,25 @@ func TestNothingIsDroppedInSilence(t *testing.T) {
 	for _, sale := range r.sales {
 		invoices = append(invoices, sale.Invoice)
 	}
-	assert.Equal(t, []string{"1", "2", "3", "1-12", "C8"}, invoices)
+	assert.Equal(t, []string{"1", "2", "3", "1-2", "C8"}, invoices)
 	assert.Equal(t, GuestPrefix+"2", r.sales[1].Customer)
 	assert.True(t, r.sales[4].Cancellation)
-	assert.Equal(t, []Item{{SKU: "85123A", Quantity: 2, Line: 13}}, r.sales[4].Items)
+	assert.Equal(t, []Item{item("85123A", 2, 255, 13)}, r.sales[4].Items)
 	assert.Equal(t, Product{SKU: "71053", Name: "71053", Sold: 5, Line: 5}, r.products[0])
+}
+
+// An invoice sells or takes back; a line that does the other is left out, and told of.
+func TestAnInvoiceGoesOneWay(t *testing.T) {
+	line := func(invoice, code, quantity string) string {
+		return invoice + "," + code + ",LANTERN," + quantity + ",2010-12-01 08:26:00,2.55,1,UK"
+	}
+	r := read(t, line("C1", "85123A", "-2"), line("C1", "85123B", "3"), line("C2", "85123A", "3"), line("C2", "85123B", "-2"))
+	require.Len(t, r.sales, 2)
+	assert.True(t, r.sales[0].Cancellation)
+	assert.Equal(t, []Item{item("85123A", 2, 255, 2)}, r.sales[0].Items)
+	assert.False(t, r.sales[1].Cancellation)
+	assert.Equal(t, []Item{item("85123A", 3, 255, 4)}, r.sales[1].Items)
+	assert.Equal(t, map[Kind][]int{WrongWay: {3, 5}}, r.kinds)
 }
 
 // A product is called and priced what most of its sales say, and a remark on a line

@@ -5,7 +5,8 @@ import "slices"
 // faults returns the table. A fault's name says what the code does wrong; faults
 // that belong together begin alike, so that -run finds them.
 func faults() []fault {
-	return slices.Concat(journalFaults, storeFaults, engineFaults, domainFaults, apiFaults)
+	return slices.Concat(journalFaults, storeFaults, engineFaults, acknowledgeFaults, domainFaults, apiFaults, benchFaults, limitFaults,
+		tickerFaults, postgresFaults, outageFaults, redisFaults, retentionFaults, operationsFaults, sessionFaults, accountFaults, catalogueFaults, rateFaults)
 }
 
 // in names a test of the package in a folder.

@@ -81,4 +81,16 @@ var domainFaults = []fault{
 			{"inventory/place.go", "\t\tif merged[last].Quantity > LineQuantityMax {\n", "\t\tif false {\n"}},
 		test: in(domainFolder, "TestMergeLinesRefusesBadQuantities"),
 	},
+	{
+		name:          "past-returns-are-for-sale",
+		meaning:       "Units that came back before the shop came here are sold again.",
+		substitutions: []substitution{{"inventory/past.go", "To: PartiallyReturned, Lines: lines}", "To: PartiallyReturned, Restock: true, Lines: lines}"}},
+		test:          in(domainFolder, "TestThePastLeavesTheStockAsItIs"),
+	},
+	{
+		name:          "past-recorded-twice",
+		meaning:       "An import that goes on takes back what it had taken back before.",
+		substitutions: []substitution{{"cmd/holdfast/importsale.go", "	if o.returned[line.ProductID] < line.Quantity {\n", "	if true {\n"}},
+		test:          in("cmd/holdfast", "TestOrdersOfThePastAreImported"),
+	},
 }

@@ -5,6 +5,8 @@ const (
 	engineOrder     = "actors/order.go"
 	engineKeys      = "actors/keys.go"
 	engineKeyTable  = "actors/keytable.go"
+	engineMemory    = "actors/memory.go"
+	engineSlab      = "actors/slab.go"
 	engineChange    = "actors/change.go"
 	engineAdjust    = "actors/adjust.go"
 	engineRecovery  = "actors/recovery.go"
@@ -16,17 +18,25 @@ const (
 // engineFaults sell a unit twice, lose one, or tell what is not durable.
 var engineFaults = []fault{
 	{
+		name:    "past-in-parts",
+		meaning: "The receipt of what was sold before, and the order that takes it, can be parted by a crash.",
+		substitutions: []substitution{{"actors/past.go", "	if last, err = e.journal.AppendTogether(entries); err != nil {\n",
+			"	for _, entry := range entries[1:] {\n		if _, err = e.journal.Append(entries[0]); err != nil {\n			break\n		}\n		entries[0] = entry\n	}\n" +
+				"	if last, err = e.journal.Append(entries[0]); err != nil {\n"}},
+		test: in(engineFolder, "TestThePastIsAppendedTogether"),
+	},
+	{
 		name:    "publish-before-durable",
 		meaning: "The board shows an order when it is appended, not when it is durable.",
 		substitutions: []substitution{
 			{engineOperation, "\t\tproduct.free.Store(op.stock.Available())\n", "\t\tproduct.free.Store(op.stock.Available())\n\t\tproduct.board.apply(&op.event, line, op.heldUntil)\n"},
-			{engineOperation, "\t\top.slip[i].product.board.apply(&op.event, line, op.heldUntil)\n", "\t\t_, _ = i, line\n"}},
+			{engineOperation, "\t\tproduct.board.apply(&op.event, line, op.heldUntil)\n\t\top.engine.broadcast.mark(product)\n", "\t\t_ = line\n\t\top.engine.broadcast.mark(product)\n"}},
 		test: in(engineFolder, "TestNothingIsToldBeforeItIsDurable"),
 	},
 	{
 		name:          "repeat-answered-before-durable",
 		meaning:       "The repeat of a confirm is answered while the first one is not durable yet.",
-		substitutions: []substitution{{"actors/engine.go", " && op.waitFor > e.journal.DurableSequence() {\n", " && false {\n"}},
+		substitutions: []substitution{{"actors/engine.go", "op.waitFor > e.acknowledged() && ", "false && "}},
 		test:          in(engineFolder, "TestARepeatWaitsForTheFirst"),
 	},
 	{
@@ -48,15 +58,15 @@ var engineFaults = []fault{
 		name:    "replayed-keys-dropped",
 		meaning: "A start does not remember the keys of orders that it finds in the journal or held in SQL.",
 		substitutions: []substitution{
-			{engineRecovery, "\tr.engine.keys.put(record.Key, keyEntry{body: record.Body, kind: inventory.OrderPlaced, record: record, owner: a})\n", "\t_ = a\n"},
-			{engineRecovery, "\t\tr.engine.keys.put(key, keyEntry{body: event.Body, kind: event.Kind, record: order, sequence: sequence, owner: a})\n", ""}},
+			{engineRecovery, "\tr.engine.keys.putOrder(record)\n", ""},
+			{engineRecovery, "\t\tr.engine.keys.putOrder(order)\n", ""}},
 		test: in(engineFolder, "TestAStartFollowsTheJournal"),
 	},
 	{
 		name:    "replayed-adjustment-keys-dropped",
 		meaning: "A start does not remember the keys of adjustments in the journal, so a repeat books the units again.",
 		substitutions: []substitution{
-			{engineRecovery, "\t\tr.engine.keys.put(event.Key, keyEntry{body: event.Body, kind: event.Kind, sequence: record.Sequence, owner: a})\n", ""}},
+			{engineRecovery, "\t\tr.engine.keys.put(event.Key, &keyEntry{body: event.Body, kind: event.Kind, sequence: record.Sequence, owner: a.number})\n", ""}},
 		test: in(engineFolder, "TestAStartFollowsTheJournal"),
 	},
 	{
@@ -109,21 +119,70 @@ var engineFaults = []fault{
 		name:    "key-not-claimed",
 		meaning: "A key is not claimed while its order is on the way, so parallel sends make several orders.",
 		substitutions: []substitution{
-			{engineKeyTable, "\tpart.keys[key] = entry\n\tt.count.Add(1)\n", ""}},
+			{engineKeyTable, "part.placed.put(&t.byKey, record, false); first", "part.placed.get(&t.byKey, name); first"}},
 		test: in(engineFolder, "TestAKeyIsClaimedBeforeItsOrderIsDecided"),
+	},
+	{
+		name:    "order-memory-given-twice",
+		meaning: "The memory of an order that is gone is given out to two others.",
+		substitutions: []substitution{
+			{engineSlab, "slab.free = slab.orders[index].place", "_ = slab.orders[index].place"}},
+		test: in(engineFolder, "TestAnOrderBelongsToOne"),
+	},
+	{
+		name:    "order-memory-not-emptied",
+		meaning: "A new order begins with what the one before it in its memory was.",
+		substitutions: []substitution{
+			{engineSlab, "*record = heldOrder{place: slab.free}", "record.place = slab.free"}},
+		test: in(engineFolder, "TestAnOrderBelongsToOne"),
+	},
+	{
+		name:    "refused-order-keeps-memory",
+		meaning: "Every refused order takes memory until the program ends.",
+		substitutions: []substitution{
+			{engineKeys, "\t\ta.memory.dismiss(op.record)\n\t\top.record = nil\n", "\t\top.record = nil\n"}},
+		test: in(engineFolder, "TestWhatIsNotPlacedTakesNoMemory"),
+	},
+	{
+		name:    "projected-order-keeps-memory",
+		meaning: "An order that SQL has keeps its memory until the program ends.",
+		substitutions: []substitution{
+			{engineMemory, "\t\tm.remove(record)\n\t\tm.dismiss(record)\n", "\t\tm.remove(record)\n"}},
+		test: in(engineFolder, "TestWhatIsNotPlacedTakesNoMemory"),
+	},
+	{
+		name:    "late-memory-kept",
+		meaning: "The memory that was rebuilt for an actor that has panicked again is never let go.",
+		substitutions: []substitution{
+			{engineOrder, "\ta.undo(op)\n\ta.discard(op)\n\ta.refuseWith(op, refusedRebuilt)\n", "\ta.undo(op)\n\ta.refuseWith(op, refusedRebuilt)\n"}},
+		test: in(engineFolder, "TestAMemoryThatComesTooLateGoesBack"),
+	},
+	{
+		name:    "lines-given-out-again",
+		meaning: "The lines of an order are written over by those of later ones, in the answers that have them too.",
+		substitutions: []substitution{
+			{engineMemory, "\tm.lines = m.lines[len(lines):]\n", ""}},
+		test: in(engineFolder, "TestAReplyOutlivesItsOrder"),
+	},
+	{
+		name:    "abandoned-operation-recycled-early",
+		meaning: "An operation that its caller gave up serves another one while the first still looks at it.",
+		substitutions: []substitution{
+			{engineOperation, "\t\tcase op.state.CompareAndSwap(abandoned, orphaned):\n\t\t\treturn\n", ""}},
+		test: in(engineFolder, "TestAnOperationIsRecycledByWhoLeavesItLast"),
 	},
 	{
 		name:    "key-of-another-forgotten",
 		meaning: "An order that leaves memory takes its key along although a newer order has it.",
 		substitutions: []substitution{
-			{engineProjector, "known && !entry.inFlight && (placed != nil && entry.record == placed || placed == nil && entry.sequence == used)", "known && entry.owner == a"}},
+			{engineProjector, "known && !entry.inFlight && (placed != nil && entry.record == placed || placed == nil && entry.sequence == used)", "known && entry.owner == a.number"}},
 		test: in(engineFolder, "TestAnOldOrderDoesNotForgetTheKeyOfANewOne"),
 	},
 	{
 		name:    "refused-key-kept",
 		meaning: "A refused order keeps its key, so that it can never be placed.",
 		substitutions: []substitution{
-			{engineKeys, "\ta.engine.keys.delete(op.event.Key)\n\ta.refuseWith(op, refusal)\n", "\ta.refuseWith(op, refusal)\n"}},
+			{engineOrder, "\ta.unclaim(op)\n\ta.finish(op)\n", "\ta.finish(op)\n"}},
 		test: in(engineFolder, "TestAKeyThatALimitRefusedIsFree"),
 	},
 	{
@@ -131,7 +190,7 @@ var engineFaults = []fault{
 		meaning: "A cancel or expiry gives its units back before its record is appended.",
 		substitutions: []substitution{
 			{engineOrder, "\tsequence, err := a.engine.journal.Append(op)\n", "\tif op.event.Kind.OfOrder() && !op.event.Takes() {\n\t\ta.owed = debt{event: op.event, placed: op.order.PlacedAt, sequence: 1 << 62}\n\t\ta.settle()\n\t}\n\tsequence, err := a.engine.journal.Append(op)\n"},
-			{engineOperation, "\tif !op.event.Takes() {\n\t\top.orders.owed", "\tif !op.event.Takes() && !op.event.Kind.OfOrder() {\n\t\top.orders.owed"}},
+			{engineOperation, "\tif !op.event.Takes() {\n\t\towed := &op.orders.owed", "\tif !op.event.Takes() && !op.event.Kind.OfOrder() {\n\t\towed := &op.orders.owed"}},
 		test: in(engineFolder, "TestAFullDiskRefusesAndResumes"),
 	},
 	{
@@ -139,21 +198,21 @@ var engineFaults = []fault{
 		meaning: "Units that the staff books in can be sold before their record is appended.",
 		substitutions: []substitution{
 			{engineOrder, "\tsequence, err := a.engine.journal.Append(op)\n", "\tif op.event.Kind == inventory.StockAdjusted && !op.event.Takes() {\n\t\ta.owed = debt{event: op.event, sequence: 1 << 62}\n\t\ta.settle()\n\t}\n\tsequence, err := a.engine.journal.Append(op)\n"},
-			{engineOperation, "\tif !op.event.Takes() {\n\t\top.orders.owed", "\tif !op.event.Takes() && op.event.Kind.OfOrder() {\n\t\top.orders.owed"}},
+			{engineOperation, "\tif !op.event.Takes() {\n\t\towed := &op.orders.owed", "\tif !op.event.Takes() && op.event.Kind.OfOrder() {\n\t\towed := &op.orders.owed"}},
 		test: in(engineFolder, "TestAFullDiskRefusesAndResumes"),
 	},
 	{
 		name:    "refused-order-keeps-units",
 		meaning: "Units that were taken for an order stay taken when the journal has no room for it.",
 		substitutions: []substitution{
-			{engineOrder, "\ta.undo(op)\n\ta.abandonKey(op, refusal)\n", "\ta.abandonKey(op, refusal)\n"}},
+			{engineOrder, "\ta.undo(op)\n\ta.unclaim(op)\n", "\ta.unclaim(op)\n"}},
 		test: in(engineFolder, "TestAFullDiskRefusesAndResumes"),
 	},
 	{
 		name:    "refused-write-off-keeps-units",
 		meaning: "Units that the staff books out stay taken when the journal has no room for the record.",
 		substitutions: []substitution{
-			{engineAdjust, "\t\ta.undo(op)\n", ""}},
+			{engineAdjust, "\ta.undo(op)\n", ""}},
 		test: in(engineFolder, "TestAFullDiskRefusesAndResumes"),
 	},
 	{
@@ -259,13 +318,13 @@ var engineFaults = []fault{
 	{
 		name:          "unknown-commit-not-followed-up",
 		meaning:       "After a failed transaction the projector does not ask SQL where it stands.",
-		substitutions: []substitution{{engineProjector, "			from = position\n", "			_ = position\n"}},
+		substitutions: []substitution{{engineOutage, "		case position != from:\n			return p.accept(from, position)\n", "		case position != from:\n			return from, nil\n"}},
 		test:          in(engineFolder, "TestAnUnknownCommitIsFollowedUp"),
 	},
 	{
 		name:          "corrupt-data-goes-on",
 		meaning:       "The program goes on selling when the projection finds data that cannot be verified.",
-		substitutions: []substitution{{engineProjector, "			p.engine.failed(err)\n", ""}},
+		substitutions: []substitution{{engineProjector, "			p.engine.giveUp(err)\n", ""}},
 		test:          in(engineFolder, "TestCorruptDataEndsTheProgram"),
 	},
 	{

@@ -160,4 +160,10 @@ var journalFaults = []fault{
 		},
 		test: in(journalFolder, "TestReaderSeesDurableBatchesOnly"),
 	},
+	{
+		name:          "together-parted",
+		meaning:       "Other records, and the end of a batch, come between records that belong together.",
+		substitutions: []substitution{{"persistence/journal/together.go", "	for _, entry := range entries {\n", "	for _, entry := range entries {\n		j.mutex.Unlock()\n		j.mutex.Lock()\n"}},
+		test:          in(journalFolder, "TestNothingPartsWhatBelongsTogether"),
+	},
 }

@@ -15,11 +15,14 @@ var machineTime = []string{"Now", "Since", "Until", "After", "AfterFunc", "NewTi
 // realTime are waits for something outside of the program, which a clock that a test
 // stopped must not hold up.
 var realTime = exemptions{
-	"actors/operation.go time.NewTimer":         "how long a caller waits for the machine; the timer is used again with its operation",
-	"api/client/client.go time.NewTimer":        "the pause before a request is sent again",
-	"actors/projector.go time.After":            "the pause before SQL is tried again",
-	"actors/rebuild.go time.After":              "the pause before SQL is tried again",
-	"internal/password/hasher.go time.NewTimer": "how long a caller waits for a processor",
+	"actors/operation.go time.AfterFunc":             "how long a caller waits for the machine; the timer is used again with its operation",
+	"actors/outage.go time.NewTimer":                 "the pause before SQL is tried again",
+	"actors/rebuild.go time.After":                   "the pause before SQL is tried again",
+	"api/client/client.go time.NewTimer":             "the pause before a request is sent again",
+	"api/reading.go time.Now":                        "a deadline of a connection, which the kernel keeps",
+	"internal/password/hasher.go time.NewTimer":      "how long a caller waits for a processor",
+	"internal/testserver/process.go time.NewTicker":  "the pause before a server is asked again",
+	"persistence/postgres/transaction.go time.After": "the pause before a transaction that conflicted is done again",
 }
 
 func TestClockIsInjected(t *testing.T) {

@@ -24,21 +24,32 @@ var theWalls = walls{
 	{pkg: "persistence/journal", imports: []string{"inventory", "persistence", "internal/clock"},
 		tests: []string{"persistence/journal/crashfs"}},
 	{pkg: "persistence/journal/crashfs", imports: []string{"persistence/journal"}},
-	{pkg: "persistence/sqlite", imports: []string{"inventory", "persistence", "migrations"},
+	{pkg: "persistence/postgres", imports: []string{"inventory", "persistence", "migrations", "internal/walk"},
+		tests: []string{"persistence/persistencetest", "internal/testserver"}},
+	{pkg: "persistence/sqlite", imports: []string{"inventory", "persistence", "migrations", "internal/walk"},
 		tests: []string{"persistence/persistencetest"}},
+	{pkg: "persistence/hints", imports: []string{"inventory", "persistence"}},
+	{pkg: "persistence/local", imports: []string{"inventory", "persistence", "persistence/hints", "internal/clock"},
+		tests: []string{"persistence/persistencetest"}},
+	{pkg: "persistence/redis", imports: []string{"inventory", "persistence", "persistence/hints", "internal/clock"},
+		tests: []string{"persistence/persistencetest", "internal/testserver"}},
 	{pkg: "persistence/persistencetest", imports: []string{"inventory", "persistence"}},
 
 	{pkg: "actors", imports: []string{"inventory", "persistence", "internal/..."},
-		tests: []string{"persistence/journal/...", "persistence/sqlite"}},
+		tests: []string{"persistence/journal/...", "persistence/local", "persistence/persistencetest",
+			"persistence/postgres", "persistence/sqlite"}},
 	{pkg: "api/client"},
-	{pkg: "api", imports: []string{"inventory", "persistence", "actors", "internal/..."}},
+	{pkg: "api/ticker", imports: []string{"inventory", "internal/clock"}},
+	{pkg: "api", imports: []string{"inventory", "persistence", "actors", "api/ticker", "internal/..."},
+		tests: []string{"persistence/local", "persistence/persistencetest", "persistence/postgres", "persistence/redis", "persistence/sqlite"}},
 
 	// Everything, but for the suites that only tests need and for bench.
 	{pkg: "cmd/holdfast", imports: []string{"inventory", "migrations", "persistence", "persistence/journal",
-		"persistence/sqlite", "actors", "api", "internal/..."}},
+		"persistence/local", "persistence/postgres", "persistence/redis", "persistence/sqlite", "actors", "api", "internal/..."},
+		tests: []string{"persistence/persistencetest"}},
 
 	// Beside the product: it knows the API from outside.
-	{pkg: "bench/...", imports: []string{"bench/...", "api/client", "internal/clock", "internal/progress", "internal/retail/..."}},
+	{pkg: "bench/...", imports: []string{"bench/...", "api/client", "internal/clock", "internal/progress", "internal/retail/...", "internal/testserver"}},
 	{pkg: "cmd/holdfast-bench", imports: []string{"bench/..."}},
 }
 

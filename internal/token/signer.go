@@ -19,6 +19,9 @@ const (
 	SigningKeyBytesMin = 32
 	// AccessLifetime is how long an access token of a login is valid.
 	AccessLifetime = 10 * time.Minute
+	// LifetimeMax is the longest that any access token may be valid: those for load tests,
+	// that "holdfast user seed" makes.
+	LifetimeMax = 30 * 24 * time.Hour
 	// BytesMax bounds a credential; a longer one is refused unread.
 	BytesMax = 4 << 10
 	// leeway is the difference between clocks that verification forgives.
@@ -33,7 +36,9 @@ const (
 
 // claims is the payload of an access token.
 type claims struct {
-	Role persistence.Role `json:"role"`
+	Role    persistence.Role `json:"role"`
+	Session string           `json:"sid"`
+	Version int64            `json:"ver"`
 	jwt.RegisteredClaims
 }
 
@@ -67,12 +72,17 @@ func (s *Signer) now() time.Time { return time.Unix(0, int64(s.clock.Now())) }
 
 // Issue returns a token for principal that is valid for lifetime.
 func (s *Signer) Issue(principal Principal, lifetime time.Duration) (string, error) {
-	if principal.ID.IsZero() || !KnownRole(principal.Role) {
-		return "", errors.New("a token needs an account and a known role")
+	switch {
+	case principal.ID.IsZero() || principal.Session.IsZero() || principal.Version < 1 || !KnownRole(principal.Role):
+		return "", errors.New("a token needs an account with its version, a session and a known role")
+	case lifetime > LifetimeMax:
+		return "", fmt.Errorf("a token cannot be valid for longer than %s", LifetimeMax)
 	}
 	now := s.now()
 	unsigned := jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
-		Role: principal.Role,
+		Role:    principal.Role,
+		Session: principal.Session.String(),
+		Version: principal.Version,
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer:    issuer,
 			Audience:  jwt.ClaimStrings{audience},
@@ -104,9 +114,12 @@ func (s *Signer) Verify(text string) (Principal, inventory.Instant, error) {
 		return Principal{}, 0, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	id, err := inventory.ParseID(payload.Subject)
+	session, sessionErr := inventory.ParseID(payload.Session)
 	switch {
 	case err != nil || id.IsZero():
 		return Principal{}, 0, fmt.Errorf("%w: sub is not an account", ErrInvalid)
+	case sessionErr != nil || session.IsZero() || payload.Version < 1:
+		return Principal{}, 0, fmt.Errorf("%w: sid and ver are required", ErrInvalid)
 	case parsed.Header["typ"] != tokenType:
 		return Principal{}, 0, fmt.Errorf("%w: typ is not %s", ErrInvalid, tokenType)
 	case parsed.Header["crit"] != nil:
@@ -117,5 +130,5 @@ func (s *Signer) Verify(text string) (Principal, inventory.Instant, error) {
 		return Principal{}, 0, fmt.Errorf("%w: iat and jti are required", ErrInvalid)
 	}
 	refused := payload.ExpiresAt.Add(leeway)
-	return Principal{ID: id, Role: payload.Role}, inventory.Instant(refused.UnixNano()), nil
+	return Principal{ID: id, Role: payload.Role, Session: session, Version: payload.Version}, inventory.Instant(refused.UnixNano()), nil
 }

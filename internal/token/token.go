@@ -1,5 +1,5 @@
-// Package token proves who a caller is: access tokens, API keys, and the cache
-// in front of both.
+// Package token proves who a caller is: access tokens, refresh tokens, API keys, and
+// the cache in front of what comes with every request.
 //
 // # Access tokens
 //
@@ -18,10 +18,12 @@
 // # Invariants
 //
 //	T1  A token is accepted only with algorithm HS256, type at+jwt, our issuer and
-//	    audience, and with sub, role, iat, exp and jti present.
+//	    audience, and with sub, role, sid, ver, iat, exp and jti present.
 //	T2  Every refusal wraps [ErrInvalid]. Its reason is for our logs and tests; who
 //	    sent the credential learns nothing but that it was refused.
 //	T3  A cached credential is checked against its end at every look-up.
+//	T4  Once [Revocations] have a session, or a version of an account, none of its tokens
+//	    is accepted: it is asked at every request, whether the token was known or not.
 package token
 
 import (
@@ -39,6 +41,10 @@ type Principal struct {
 	// ID is the account, or the API key of a machine account.
 	ID   inventory.ID
 	Role persistence.Role
+	// Session and Version are of a person: the login, and the version that the account
+	// had then. Both are zero of a machine.
+	Session inventory.ID
+	Version int64
 }
 
 // KnownRole reports whether role is one that may be granted.

@@ -33,7 +33,7 @@ func newSigner(t testing.TB) (*Signer, *fixedClock) {
 }
 
 func somebody() Principal {
-	return Principal{ID: identifier.Unsharded(start), Role: persistence.RoleCustomer}
+	return Principal{ID: identifier.Unsharded(start), Role: persistence.RoleCustomer, Session: identifier.Unsharded(start), Version: 1}
 }
 
 func TestIssuedTokenIsVerifiedUntilItEnds(t *testing.T) {
@@ -77,14 +77,23 @@ func TestSignerRefusesWeakKeysAndNobody(t *testing.T) {
 	s, _ := newSigner(t)
 	_, err = s.Issue(Principal{Role: persistence.RoleAdmin}, time.Minute)
 	require.Error(t, err)
-	_, err = s.Issue(Principal{ID: somebody().ID, Role: "root"}, time.Minute)
+	for name, change := range map[string]func(*Principal){
+		"no role": func(p *Principal) { p.Role = "root" }, "no session": func(p *Principal) { p.Session = inventory.ID{} },
+		"no version": func(p *Principal) { p.Version = 0 },
+	} {
+		who := somebody()
+		change(&who)
+		_, err = s.Issue(who, time.Minute)
+		require.Error(t, err, name)
+	}
+	_, err = s.Issue(somebody(), LifetimeMax+1)
 	require.Error(t, err)
 }
 
 // goodClaims are claims that are accepted; goodHeader is their header.
 func goodClaims() jwt.MapClaims {
 	return jwt.MapClaims{"iss": issuer, "aud": audience, "sub": identifier.Unsharded(start).String(), "role": "admin",
-		"iat": int64(start / inventory.Second), "exp": int64(start/inventory.Second) + 600, "jti": "one"}
+		"sid": identifier.Unsharded(start).String(), "ver": 1, "iat": int64(start / inventory.Second), "exp": int64(start/inventory.Second) + 600, "jti": "one"}
 }
 
 func forge(t testing.TB, method jwt.SigningMethod, key any, payload jwt.MapClaims, header map[string]any) string {
@@ -125,7 +134,7 @@ func TestForgedTokensAreRefused(t *testing.T) {
 		"payload changed": parts[0] + "." + encode([]byte(`{"role":"admin"}`)) + "." + parts[2],
 		"four parts":      good + ".x", "space": good + " ", "padded": good + "=",
 	}
-	for name, value := range map[string]any{"iss": "other", "aud": "other", "sub": "me", "role": "root", "jti": "",
+	for name, value := range map[string]any{"iss": "other", "aud": "other", "sub": "me", "role": "root", "jti": "", "sid": "1", "ver": 0,
 		"iat": int64(start/inventory.Second) + 120, "exp": int64(start/inventory.Second) - 120} {
 		wrong, missing, null := goodClaims(), goodClaims(), goodClaims()
 		wrong[name] = value
