@@ -1,10 +1,6 @@
 package actors
 
-import (
-	"slices"
-
-	"holdfast/inventory"
-)
+import "slices"
 
 // adjust begins a change of stock by the staff: its key is looked up first.
 func (a *orderActor) adjust(op *operation) {
@@ -25,26 +21,28 @@ func (a *orderActor) adjustFresh(op *operation) {
 func (a *orderActor) adjustTaken(op *operation) {
 	refusal := op.refusal
 	if !refusal.Refused() {
-		refusal = a.appendAdjustment(op)
+		err := a.appendAdjustment(op)
+		if err == nil {
+			return
+		}
+		refusal = a.refusalOfAppend(op, err)
 	}
-	if refusal.Refused() {
-		a.undo(op)
-		a.abandonKey(op, refusal)
-	}
+	a.undo(op)
+	a.abandonKey(op, refusal)
 }
 
-// appendAdjustment appends op.event. When it refuses, nothing has changed. After
-// success the operation belongs to the journal.
-func (a *orderActor) appendAdjustment(op *operation) inventory.Refusal {
-	key, body := op.event.Key, op.event.Body
+// appendAdjustment appends op.event. After an error nothing has changed. After success
+// the operation belongs to the journal.
+func (a *orderActor) appendAdjustment(op *operation) error {
+	key, entry := op.event.Key, op.entry
 	if !op.event.Takes() {
 		op.event.Lines = slices.Clone(op.event.Lines) // the operation's own memory is gone after the append
 	}
-	sequence, refusal := a.append(op)
-	if refusal.Refused() {
-		return refusal
+	sequence, err := a.append(op)
+	if err != nil {
+		return err
 	}
-	a.engine.keys.put(key, keyEntry{body: body, kind: inventory.StockAdjusted, sequence: sequence, owner: a})
+	entry.settle(nil, sequence)
 	a.memory.awaitProjection(sequence, nil, key)
-	return inventory.Refusal{}
+	return nil
 }

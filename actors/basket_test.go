@@ -64,12 +64,19 @@ func (g *gated) handle(op *operation) {
 }
 
 // shut makes a product wait before its next message. entered gets a value when a
-// message has arrived; open lets all go on.
+// message has arrived; open lets all go on. Meanwhile nothing is projected: an order
+// actor that is told of it while it sends to the product would have its next turn after
+// the product's, on the goroutine that waits.
 func (h *house) shut(product inventory.ID) (entered <-chan struct{}, open func()) {
+	h.awaitProjection()
+	h.store.projecting.Lock()
 	p := h.engine.shelf.get(product)
 	g := &gated{behaviour: p.behaviour, entered: make(chan struct{}, 1), gate: make(chan struct{})}
 	p.become(g)
-	return g.entered, func() { close(g.gate) }
+	return g.entered, func() {
+		close(g.gate)
+		h.store.projecting.Unlock()
+	}
 }
 
 // takeOffSale pauses a product behind the back of its actor.

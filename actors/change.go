@@ -22,7 +22,7 @@ func (a *orderActor) change(op *operation) {
 
 // changeFresh finds the order.
 func (a *orderActor) changeFresh(op *operation) {
-	if record := a.memory.orders[op.event.Order]; record != nil {
+	if record := a.memory.orders.get(op.event.Order); record != nil {
 		a.changeRecord(op, record)
 		return
 	}
@@ -46,8 +46,12 @@ func (a *orderActor) askForOrder(id inventory.ID, tenure uint64) bool {
 	return a.engine.lookUp(func(ctx context.Context, store persistence.Store, err error) {
 		answer := a.engine.internal(stepOrderFound)
 		answer.event.Order, answer.tenure = id, tenure
-		if answer.lookup.err = err; err == nil {
-			answer.lookup.order, answer.lookup.err = store.OrderByID(ctx, id)
+		answer.lookup = &lookupResult{err: err}
+		if err == nil {
+			answer.lookup.err = a.engine.fromStore(ctx, func() (err error) {
+				answer.lookup.order, err = store.OrderByID(ctx, id)
+				return err
+			})
 		}
 		a.push(answer, false)
 	})
@@ -58,7 +62,7 @@ func (a *orderActor) askForOrder(id inventory.ID, tenure uint64) bool {
 func (a *orderActor) orderFound(answer *operation) {
 	id, result := answer.event.Order, answer.lookup
 	a.finish(answer)
-	record := &heldOrder{Order: result.order}
+	record := a.memory.make(&result.order, a.number)
 	for len(a.lookups[id]) > 0 {
 		a.hand = a.lookups[id][0]
 		a.lookups[id] = a.lookups[id][1:]
@@ -72,6 +76,9 @@ func (a *orderActor) orderFound(answer *operation) {
 		}
 	}
 	delete(a.lookups, id)
+	if !record.held {
+		a.memory.dismiss(record)
+	}
 }
 
 // changeRecord decides and appends. Units that come free reach their product
@@ -101,8 +108,8 @@ func (a *orderActor) changeRecord(op *operation, record *heldOrder) {
 		a.finish(op)
 	default:
 		op.event = event
-		if refusal := a.appendChange(op, record); refusal.Refused() {
-			a.abandonChange(op, refusal)
+		if err := a.appendChange(op, record); err != nil {
+			a.abandonChange(op, a.refusalOfAppend(op, err))
 		}
 	}
 }
@@ -117,8 +124,8 @@ func (a *orderActor) abandonChange(op *operation, refusal inventory.Refusal) {
 	a.abandonKey(op, refusal)
 }
 
-// appendChange appends op.event of record. When it refuses, nothing has changed.
-func (a *orderActor) appendChange(op *operation, record *heldOrder) inventory.Refusal {
+// appendChange appends op.event of record. After an error nothing has changed.
+func (a *orderActor) appendChange(op *operation, record *heldOrder) error {
 	moved := op.event.Lines
 	if op.event.Kind == inventory.OrderExtended {
 		moved = record.FollowUp(inventory.OrderExtended, 0, inventory.ID{}).Lines

@@ -21,7 +21,8 @@
 // The product actor's stock runs ahead of the journal: it is without the units that
 // were given to orders which are not decided yet. The [ledger] is the fold of what is
 // appended: an append is the moment of decision. The board's stock is what is
-// durable, and only that is ever shown.
+// durable, and only that is ever shown. What counts as durable is one sequence, which
+// [Engine.acknowledged] returns.
 //
 // Between the first two stands honesty: units that are given and not decided are
 // neither sold nor gone. Who wants them waits (see [parking]); who wants more than
@@ -50,10 +51,15 @@
 //	    gave up; its effect does not depend on which.
 //	A4  A reply leaves after the record is durable, the board has applied it, and
 //	    the journal's durable sequence has passed it: a client reads its own writes.
+//	    With [AcknowledgeDatabase] durable means committed in SQL, for the reply, the
+//	    board, orders and keys alike: see [commits].
 //	A5  A key is in the [keyTable] from before the first product is asked until its
 //	    record is in SQL and the key filter knows it.
 //	A6  A mailbox refuses new work when it is full, and never work already begun.
 //	A7  No actor goes on with a state that a panic has left half changed.
 //	A8  An order is refused for want of units only when the ledger does not have them:
 //	    never because another order, which then fails, holds them for a moment.
+//	A9  Other processes are told what the board shows, by a goroutine that nobody waits
+//	    for: see [broadcast].
+//	A10 No record continues an order that SQL has deleted: see [retention].
 package actors

@@ -215,29 +215,6 @@ func TestOneCustomersLimitHoldsUpNobodyElse(t *testing.T) {
 	require.Zero(t, h.engine.shelf.get(first).parking.count.Load())
 }
 
-// Rules under which purchases would have to be counted anew are refused.
-func TestALimitIsNotMovedUnderABuyer(t *testing.T) {
-	h := newHouse(t)
-	free, limited := h.product(100), h.product(100, func(p *persistence.CatalogueProduct) { p.PurchaseLimit = 2 })
-	for _, change := range []struct {
-		product inventory.ID
-		change  func(*inventory.Product)
-		refused bool
-	}{
-		{free, func(p *inventory.Product) { p.PurchaseLimit = 1 }, true},
-		{limited, func(p *inventory.Product) { p.PurchaseLimit = 0 }, true},
-		{limited, func(p *inventory.Product) { p.SaleStartsAt = h.clock.Now() }, true},
-		{limited, func(p *inventory.Product) { p.PurchaseLimit = 3 }, false},
-		{free, func(p *inventory.Product) { p.SaleStartsAt = h.clock.Now() }, false},
-	} {
-		rules := *h.engine.shelf.get(change.product).rules.Load()
-		change.change(&rules)
-		refusal := h.engine.SetProduct(rules)
-		require.Equal(t, change.refused, refusal.Code == inventory.CodeValidationFailed)
-		require.Equal(t, !change.refused, *h.engine.shelf.get(change.product).rules.Load() == rules)
-	}
-}
-
 // Who has an answer that is not durable yet waits for that as long as its time lasts,
 // which began with the request: not for a whole time more.
 func TestTheTimeOfARequestIsOne(t *testing.T) {
@@ -247,11 +224,14 @@ func TestTheTimeOfARequestIsOne(t *testing.T) {
 	op.state.Store(answered)
 	op.done <- struct{}{}
 	require.True(t, op.await(time.Millisecond))
-	waited := make(chan inventory.Refusal, 1)
-	go func() { waited <- h.engine.waitDurable(op) }()
+	waited := make(chan struct{})
+	go func() {
+		defer close(waited)
+		h.engine.waitShown(op)
+	}()
 	select {
-	case refusal := <-waited:
-		require.Equal(t, inventory.CodeUnknownOutcome, refusal.Code)
+	case <-waited:
+		require.Equal(t, inventory.CodeUnknownOutcome, op.refusal.Code)
 	case <-time.After(waitMax):
 		t.Error("it waits for longer than its time")
 		h.place(h.customer(), h.product(1), 1)

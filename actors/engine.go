@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/anthdm/hollywood/actor"
+	"golang.org/x/sys/cpu"
 
 	"holdfast/internal/clock"
 	"holdfast/inventory"
@@ -39,6 +40,15 @@ type Options struct {
 	// ProjectionInterval is the least time between two transactions of the
 	// projection, unless somebody waits for it; 0 is [ProjectionIntervalDefault].
 	ProjectionInterval time.Duration
+	// OrderRetention is how long orders are kept in SQL after the last change, once
+	// nothing of them is held or to be shipped, and MovementRetention how long movements
+	// are: at least [RetentionMin]; 0 is for ever.
+	OrderRetention, MovementRetention time.Duration
+	// Acknowledge says when operations are answered.
+	Acknowledge Acknowledgement
+	// Bus is where other processes are told of the durable stock of products; nil tells
+	// nobody.
+	Bus persistence.Bus
 	// Failed is called, once or more, when the projection finds data that cannot be
 	// verified; the program has to stop. nil logs only.
 	Failed func(error)
@@ -63,6 +73,7 @@ type Engine struct {
 	// shelving lets one product be added at a time.
 	shelving  sync.Mutex
 	actors    []*orderActor
+	directory *orderDirectory
 	keys      *keyTable
 	keyFilter *keyFilter
 	// lookups has a place for each read of SQL that runs.
@@ -74,12 +85,6 @@ type Engine struct {
 	life     context.Context
 	end      context.CancelFunc
 	rebuilds sync.WaitGroup
-	// folding is set while an event is folded into the ledgers, under the journal's
-	// append lock.
-	folding bool
-	// appendedBytes counts the bytes of the records that SQL did not have at the start
-	// and of those appended since.
-	appendedBytes atomic.Int64
 	// jumped says that the machine's clock has jumped.
 	jumped atomic.Bool
 
@@ -89,36 +94,69 @@ type Engine struct {
 	quarantined                            atomic.Int64
 	rebuilt, refused, refusedEarly, parked atomic.Uint64
 
-	inFlight  atomic.Int64
+	// recountTimeout is recountMax.
+	recountTimeout time.Duration
+	// recounting is held by the one who has the purchases of a product counted anew.
+	recounting sync.Mutex
+
 	stopping  atomic.Bool
 	drained   chan struct{}
 	drainOnce sync.Once
-
-	published published
 	projector *projector
+	retention *retention
+	// commits are there when answers wait for SQL, and do not change.
+	commits *commits
+	// broadcast is there when other processes are told, and does not change.
+	broadcast *broadcast
+
+	// What every order writes has lines of the processor's cache of its own, so that
+	// those who read the rest do not wait for it.
+	_        cpu.CacheLinePad
+	inFlight atomic.Int64
+	_        cpu.CacheLinePad
+	// folding is set while an event is folded into the ledgers, under the journal's
+	// append lock.
+	folding bool
+	// recount is there while the purchases of a product are counted anew, under that lock.
+	recount *recount
+	// appendedBytes counts the bytes of the records that SQL did not have at the start
+	// and of those appended since.
+	appendedBytes atomic.Int64
+	_             cpu.CacheLinePad
+	published     published
 }
 
 // New builds an engine whose state is still empty. The journal must call
 // [Engine.Published]; [Engine.Recover] then fills the state and starts the work.
 func New(options Options) (*Engine, error) {
+	retention, err := newRetention(&options)
+	if err != nil {
+		return nil, err
+	}
 	hollywood, err := actor.NewEngine(actor.NewEngineConfig())
 	if err != nil {
 		return nil, fmt.Errorf("start the actor system: %w", err)
 	}
-	e := &Engine{
+	directory := newOrderDirectory()
+	e := &Engine{recountTimeout: recountMax,
 		store: options.Store, journal: options.Journal, clock: options.Clock, log: options.Log, failed: options.Failed,
 		requestTimeout:    orDefault(options.RequestTimeout, RequestTimeoutDefault),
 		inFlightMax:       int64(orDefault(options.InFlightMax, InFlightMaxDefault)),
 		backlogRecordsMax: orDefault(options.BacklogRecordsMax, BacklogRecordsMaxDefault),
 		backlogBytesMax:   orDefault(options.BacklogBytesMax, BacklogBytesMaxDefault),
+		retention:         retention,
 		hollywood:         hollywood,
 		shelf:             newShelf(),
-		keys:              newKeyTable(),
+		directory:         directory,
+		keys:              newKeyTable(directory),
 		keyFilter:         newKeyFilter(),
 		lookups:           make(chan struct{}, lookupsMax),
 		drained:           make(chan struct{}),
+		commits:           newCommits(options.Acknowledge),
 	}
+	retention.engine = e
 	e.life, e.end = context.WithCancel(context.Background())
+	e.broadcast = newBroadcast(e, options.Bus)
 	if e.log == nil {
 		e.log = slog.Default()
 	}
@@ -126,7 +164,7 @@ func New(options Options) (*Engine, error) {
 		e.failed = func(error) {}
 	}
 	for i := range orderActorCount() {
-		a := newOrderActor(e)
+		a := newOrderActor(e, actorNumber(i))
 		if err := a.spawn(hollywood, "orders", strconv.Itoa(i), mailboxMax, a); err != nil {
 			return nil, err
 		}
@@ -210,53 +248,61 @@ var (
 	refusedProductUnknown = inventory.Refusal{Code: inventory.CodeNotFound, Detail: "There is no such product."}
 )
 
-// do sends an operation to its order actor and waits for the answer. When the
-// refusal is zero the answer is in op, and what it tells is durable; the caller
-// recycles op. Otherwise op is gone.
-func (e *Engine) do(op *operation, a *orderActor) inventory.Refusal {
+// serve sends an operation to its order actor and waits for the answer, which is in op:
+// a refusal, or something that is acknowledged. The caller recycles op. When it returns
+// false there was no answer in time, and op is gone.
+func (e *Engine) serve(op *operation, a *orderActor) bool {
 	a.push(op, true)
 	if !op.await(e.requestTimeout) {
+		return false
+	}
+	if op.waitFor > e.acknowledged() && !op.refusal.Refused() {
+		e.waitShown(op)
+	}
+	op.stopTimer()
+	return true
+}
+
+// do is serve for those who recycle op only when the answer is no refusal.
+func (e *Engine) do(op *operation, a *orderActor) inventory.Refusal {
+	if !e.serve(op, a) {
 		return refusedTimeout
 	}
 	refusal := op.refusal
-	if !refusal.Refused() && op.waitFor > e.journal.DurableSequence() {
-		refusal = e.waitDurable(op)
-	}
-	op.timer.Stop()
 	if refusal.Refused() {
 		op.recycle()
 	}
 	return refusal
 }
 
-// waitDurable waits for what an answered operation tells, for the rest of the time that
-// its caller has, and counts as an operation.
-func (e *Engine) waitDurable(op *operation) inventory.Refusal {
+// waitShown waits for what an answered operation tells, for the rest of the time that
+// its caller has, and counts as an operation. When that is not enough, it refuses.
+func (e *Engine) waitShown(op *operation) {
 	e.inFlight.Add(1)
 	defer e.leave()
 	ctx, cancel := context.WithCancel(context.Background())
 	var watch sync.WaitGroup
 	watch.Go(func() {
 		select {
-		case <-op.timer.C:
+		case <-op.timeUp:
+			op.timeUp <- struct{}{} // for stopTimer
 			cancel()
 		case <-ctx.Done():
 		}
 	})
-	err := e.journal.WaitDurable(ctx, op.waitFor)
+	err := e.waitAcknowledged(ctx, op.waitFor)
 	cancel()
-	watch.Wait() // the timer is the operation's
+	watch.Wait() // the channel is the operation's
 	if err != nil {
-		return refusedTimeout
+		op.refusal = refusedTimeout
 	}
-	return inventory.Refusal{}
 }
 
-// waitAppended returns when all that is appended now is durable.
+// waitAppended returns when all that is appended now may be shown.
 func (e *Engine) waitAppended(ctx context.Context) error {
 	var last uint64
 	e.journal.Hold(func(appended uint64) { last = appended })
-	return e.journal.WaitDurable(ctx, last)
+	return e.waitAcknowledged(ctx, last)
 }
 
 // backlogged reports whether SQL is too far behind to take more.

@@ -51,7 +51,7 @@ func (d *deadlines) add(record *heldOrder) {
 
 // remove takes an order out; it does nothing when the order is not in the heap.
 func (d *deadlines) remove(record *heldOrder) {
-	i := record.place - 1
+	i := int(record.place) - 1
 	if i < 0 {
 		return
 	}
@@ -128,7 +128,7 @@ func (d *deadlines) down(i int, item deadline) {
 
 func (d *deadlines) put(i int, item deadline) {
 	d.heap[i] = item
-	item.record.place = i + 1
+	item.record.place = int32(i) + 1
 }
 
 // expire ends the holds that are due, a bounded number at a time. While the clock
@@ -166,20 +166,23 @@ func (a *orderActor) endHold(record *heldOrder, now inventory.Instant) inventory
 	op := newOperation(a.engine, stepExpire)
 	op.unattended, op.orders = true, a
 	op.event = record.FollowUp(inventory.OrderExpired, now, inventory.ID{})
-	refusal := a.appendChange(op, record)
-	if refusal.Refused() {
-		op.recycle()
+	err := a.appendChange(op, record)
+	if err == nil {
+		return inventory.Refusal{}
 	}
+	refusal := a.refusalOfAppend(op, err)
+	op.recycle()
 	return refusal
 }
 
 // clockJumped reports whether the machine's clock disagrees with ours by more than
-// clockJumpMax: then one of the two is wrong, and holds are not ended by either.
+// clockJumpMax: then one of the two is wrong, and no hold is ended, and nothing deleted, by
+// either.
 func (e *Engine) clockJumped() bool {
 	drift := e.clock.Drift()
 	jumped := drift > clockJumpMax || drift < -clockJumpMax
 	if e.jumped.Swap(jumped) != jumped {
-		e.log.Error("the machine's clock has jumped; no hold ends until it agrees again, or the program is restarted",
+		e.log.Error("the machine's clock has jumped; no hold ends and nothing old is deleted until it agrees again, or the program is restarted",
 			"jumped", jumped, "drift", drift)
 	}
 	return jumped

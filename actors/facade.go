@@ -8,10 +8,15 @@ import (
 )
 
 // PlaceOrder asks for units of products. Key and Body are fingerprints of the
-// caller's idempotency key and of the request's body.
+// caller's idempotency key and of the request's body; a key is one caller's and one
+// route's, so that no two customers have the same. Once it is answered, also when
+// that was for want of time, the engine has nothing of it any more.
 type PlaceOrder struct {
 	Customer  inventory.ID
 	Key, Body inventory.Fingerprint
+	// BodyText, when there is any, is what Body is the fingerprint of: it is made when
+	// the order is tried, and not for one that is refused before.
+	BodyText []byte
 	// Lines name ProductID and Quantity; the engine prices them.
 	Lines []inventory.Line
 	// Partial says that fewer units are welcome: what there is not is dropped, and
@@ -55,7 +60,8 @@ type StockReply struct {
 type Facade interface {
 	PlaceOrder(request *PlaceOrder) (OrderReply, inventory.Refusal)
 	// ChangeOrder returns the order as it is after the change. Replayed means that
-	// Key had made the change before.
+	// Key had made the change before. Changes whose events carry no key need none to be
+	// repeated: theirs is ignored.
 	ChangeOrder(request *ChangeOrder) (OrderReply, inventory.Refusal)
 	AdjustStock(request *AdjustStock) (StockReply, inventory.Refusal)
 
@@ -68,16 +74,26 @@ type Facade interface {
 
 	// Stock returns the durable stock of a product from memory.
 	Stock(product inventory.ID) (inventory.Stock, bool)
+	// Sale returns the rules of a product that are in force, which nobody may change, and
+	// its durable stock, from memory. It takes nothing that an order waits for.
+	Sale(product inventory.ID) (*inventory.Product, inventory.Stock, bool)
+	// Epoch orders the stock versions of this engine after those of the engines before
+	// it: a pair of epoch and version that is greater is the later one.
+	Epoch() uint32
 	// AddProduct puts a product that the store has just created on sale, and
 	// returns when its opening receipt is durable.
 	AddProduct(product persistence.CatalogueProduct) inventory.Refusal
 
-	// SetProduct puts new rules of a product in force: price, window, pause, deletion.
-	// Orders that were tried before may still be placed by the old ones. Rules that
-	// introduce or lift a limit per customer, or move the start of a sale with a limit,
-	// are refused with validation_failed: what was bought is not counted anew.
+	// SetProduct puts new rules of a product in force: price, window, limit, pause, deletion.
+	// Orders that were tried before may still be placed by the old ones. For a limit that is
+	// new, or counts from another start of the sale, what was bought is counted first, as far
+	// as orders are still kept: that may take half a minute and needs the database, and
+	// refuses with store_unavailable without it. Orders of the product
+	// that are being decided at its end are refused, to be sent again.
 	SetProduct(product inventory.Product) inventory.Refusal
 
 	// Ready returns nil when orders are accepted, or the reason why not.
 	Ready() error
+	// Projection tells how the database follows the journal.
+	Projection() ProjectionState
 }

@@ -132,7 +132,7 @@ func TestAFailedSyncEndsTheAcknowledgements(t *testing.T) {
 	request := orderOf(customer, h.key(), product, 1)
 	_, refusal := h.engine.PlaceOrder(request)
 	require.Equal(t, inventory.CodeUnknownOutcome, refusal.Code)
-	require.NotNil(t, h.failed.Load(), "the program was not told")
+	require.Eventually(t, func() bool { return h.failed.Load() != nil }, waitMax, waitStep, "the program was not told")
 	disk.fail.Store(nil)
 	for range 5 {
 		_, refusal = h.engine.PlaceOrder(orderOf(customer, h.key(), product, 1))
@@ -158,12 +158,13 @@ func TestATimeoutIsUnknownAndItsKeyTells(t *testing.T) {
 	_, refusal := h.engine.PlaceOrder(request)
 	require.Equal(t, inventory.CodeUnknownOutcome, refusal.Code)
 	release()
-	h.awaitStock(product, [3]int64{10, 2, 0})
+	require.NoError(t, h.journal.WaitDurable(t.Context(), 2)) // a moment after the board
+	require.Equal(t, [3]int64{10, 2, 0}, h.stock(product))
 	h.engine.requestTimeout = waitMax
 	reply, refusal := h.engine.PlaceOrder(orderOf(customer, request.Key, product, 2))
 	require.Equal(t, inventory.Refusal{}, refusal)
 	require.True(t, reply.Replayed)
-	require.Zero(t, h.engine.inFlight.Load(), "an abandoned operation still counts")
+	require.Eventually(t, func() bool { return h.engine.inFlight.Load() == 0 }, waitMax, waitStep, "an abandoned operation still counts")
 }
 
 // A full disk refuses before any effect, keeps what was promised, and resumes
@@ -261,12 +262,17 @@ func TestOperationsInFlightAreBounded(t *testing.T) {
 // every order that was acknowledged is there, its key still stands for it, no
 // unit is promised twice, and SQL, which was ahead or behind, follows.
 func TestCrashesLoseNothing(t *testing.T) {
-	for _, mode := range []crashfs.Mode{crashfs.Lost, crashfs.Prefix, crashfs.Subset, crashfs.Garbage, crashfs.Kept} {
-		t.Run(fmt.Sprint(mode), func(t *testing.T) {
+	for _, crash := range []struct {
+		mode        crashfs.Mode
+		acknowledge Acknowledgement
+	}{{crashfs.Lost, 0}, {crashfs.Prefix, 0}, {crashfs.Subset, 0}, {crashfs.Garbage, 0}, {crashfs.Kept, 0},
+		{crashfs.Lost, AcknowledgeDatabase}, {crashfs.Kept, AcknowledgeDatabase}} {
+		mode := crash.mode
+		t.Run(fmt.Sprint(mode, " ack=", crash.acknowledge), func(t *testing.T) {
 			seed := uint64(time.Now().UnixNano())
 			t.Logf("seed %d", seed)
 			random := rand.New(rand.NewPCG(seed, 3))
-			h := newHouse(t)
+			h := newHouse(t, func(o *Options) { o.Acknowledge = crash.acknowledge })
 			product := h.product(100_000)
 			customers := []inventory.ID{h.customer(), h.customer(), h.customer()}
 			rounds := 6
@@ -334,7 +340,10 @@ func (h *house) stormUntil(customers []inventory.ID, product inventory.ID, enoug
 // crash takes the disk as a loss of power leaves it, ends the engine without
 // ceremony, and starts another on what is left.
 func (h *house) crash(mode crashfs.Mode, random *rand.Rand, configure ...func(*Options)) {
+	h.store.projecting.Lock()
 	left := h.disk.Crash(mode, random)
+	h.store.away.Store(true)
+	h.store.projecting.Unlock()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	_ = h.engine.Stop(ctx)

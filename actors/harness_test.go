@@ -32,12 +32,18 @@ type house struct {
 	clock   *clock.Manual
 	disk    *crashfs.FS
 	path    string
-	// folder has the files of openReal.
+	// folder has the files of openReal, and cut means that it begins with a database
+	// that takes nothing.
 	folder string
+	cut    bool
+	// database is the address of the Postgres of openReal; empty is SQLite.
+	database string
 	// lastPlaced is when the last order of placeMany was placed.
 	lastPlaced inventory.Instant
 	failed     atomic.Pointer[error]
-	serial     atomic.Uint64
+	// acknowledge is when the first engine answers, and so those after a restart.
+	acknowledge Acknowledgement
+	serial      atomic.Uint64
 	// callers are those of stormUntil.
 	callers sync.WaitGroup
 }
@@ -51,11 +57,18 @@ var euro = inventory.Currency{'E', 'U', 'R'}
 type gatedStore struct {
 	persistence.Store
 	away atomic.Bool
+	// projecting is held during each Project, by a crash, which happens at one moment, so
+	// that the file has nothing that the disk has lost, and while a product is shut.
+	projecting sync.Mutex
+	// meanwhile is called once, when orders were read and are not returned yet.
+	meanwhile atomic.Pointer[func()]
 }
 
 var errAway = errors.New("the database is away")
 
 func (s *gatedStore) Project(ctx context.Context, from, to persistence.Position, records []persistence.Record) error {
+	s.projecting.Lock()
+	defer s.projecting.Unlock()
 	if s.away.Load() {
 		return errAway
 	}
@@ -73,7 +86,11 @@ func (s *gatedStore) Orders(ctx context.Context, filter persistence.OrderFilter)
 	if s.away.Load() {
 		return nil, errAway
 	}
-	return s.Store.Orders(ctx, filter)
+	found, err := s.Store.Orders(ctx, filter)
+	if meanwhile := s.meanwhile.Swap(nil); meanwhile != nil {
+		(*meanwhile)()
+	}
+	return found, err
 }
 
 func (s *gatedStore) KeyByFingerprint(ctx context.Context, key inventory.Fingerprint) (persistence.IdempotencyKey, error) {
@@ -85,6 +102,16 @@ func (s *gatedStore) KeyByFingerprint(ctx context.Context, key inventory.Fingerp
 
 // quietly drops the log: panics on purpose fill pages with stacks.
 func quietly(o *Options) { o.Log = slog.New(slog.DiscardHandler) }
+
+// fromDatabase lets an engine answer after the commit in SQL.
+func fromDatabase(o *Options) { o.Acknowledge = AcknowledgeDatabase }
+
+// inEachMode runs a test with both kinds of acknowledgement.
+func inEachMode(t *testing.T, test func(t *testing.T, mode func(*Options))) {
+	for _, mode := range []Acknowledgement{AcknowledgeJournal, AcknowledgeDatabase} {
+		t.Run("ack="+mode.String(), func(t *testing.T) { test(t, func(o *Options) { o.Acknowledge = mode }) })
+	}
+}
 
 func newHouse(t testing.TB, configure ...func(*Options)) *house {
 	return newHouseOn(t, crashfs.New(), configure...)
@@ -112,10 +139,11 @@ func (h *house) open(configure ...func(*Options)) {
 		Published: func(sequence uint64) { engine.Load().Published(sequence) }})
 	require.NoError(t, err)
 	options := Options{Store: h.store, Journal: h.journal, Clock: h.clock, Log: log, RequestTimeout: waitMax,
-		Failed: func(err error) { h.failed.Store(&err) }}
+		Acknowledge: h.acknowledge, Failed: func(err error) { h.failed.Store(&err) }}
 	for _, change := range configure {
 		change(&options)
 	}
+	h.acknowledge = options.Acknowledge
 	h.engine, err = New(options)
 	require.NoError(t, err)
 	engine.Store(h.engine)
@@ -204,22 +232,22 @@ func (h *house) awaitProjection() {
 	ctx, cancel := context.WithTimeout(context.Background(), waitMax)
 	defer cancel()
 	require.NoError(h.t, h.engine.projector.wait(ctx, h.journal.DurableSequence()))
-	// The projector tells the actors a moment after those who wait for it.
-	for _, a := range h.engine.actors {
-		a.post(stepProjected)
-	}
 	h.awaitIdle()
 }
 
-// awaitIdle returns when no order actor has anything left to do.
+// awaitIdle returns when no order actor has anything left to do, all that they appended
+// is durable and may be shown, and no timer is due that was set after the clock was moved. An actor is
+// idle while what it appended is being written.
 func (h *house) awaitIdle() {
 	require.Eventually(h.t, func() bool {
+		before := h.journal.Statistics()
 		for _, a := range h.engine.actors {
 			if !a.idle() {
 				return false
 			}
 		}
-		return true
+		return h.engine.acknowledged() == before.DurableSequence && h.clock.Advance(0) == 0 && before.AppendedSequence == before.DurableSequence &&
+			h.journal.Statistics().AppendedSequence == before.AppendedSequence
 	}, waitMax, waitStep)
 }
 

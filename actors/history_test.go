@@ -152,10 +152,12 @@ func (f *fold) compareSQL(h *house) {
 
 // Whatever runs at once, every prefix of the journal is a legal history, and
 // memory, board and SQL are its fold, before and after a restart.
-func TestEveryPrefixIsLegal(t *testing.T) {
+func TestEveryPrefixIsLegal(t *testing.T) { inEachMode(t, requirePrefixesAreLegal) }
+
+func requirePrefixesAreLegal(t *testing.T, mode func(*Options)) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	h := newHouse(t)
+	h := newHouse(t, mode)
 	products := []inventory.ID{h.product(40), h.product(15), h.product(3)}
 	h.storm(seed, products, 16, 150)
 	h.clock.Advance(holdTime / 2)
@@ -167,6 +169,7 @@ func TestEveryPrefixIsLegal(t *testing.T) {
 	f.read(h.journal)
 	f.compare(h)
 	f.compareSQL(h)
+	h.requireMemorySound()
 	h.restart()
 	f.compare(h)
 	for _, product := range products {

@@ -9,14 +9,18 @@ import (
 )
 
 const (
-	// filterKeysPerPart and filterBitsPerKey size one part: 1.5 MiB for a million
-	// keys, with about 0.3 % of false answers at 8 probes.
-	filterKeysPerPart = 1 << 20
-	filterBitsPerKey  = 12
-	filterProbes      = 8
-	// filterPartsMax bounds the filter to 384 MiB, 268 million keys. Beyond it every
+	// filterKeysFirst is the room of the first part, 2 MiB for a million keys. Each further
+	// part has room for twice as many: the filter takes a key for a known one when any part
+	// does, so there must be few of them.
+	filterKeysFirst = 1 << 20
+	// filterBitsPerKey and filterProbes make 0.05 % of false answers in a full part. A new
+	// order that gets one waits for SQL, or is refused while SQL is away: all parts together
+	// must stay far below one in a hundred, or they would be its 99th percentile.
+	filterBitsPerKey = 16
+	filterProbes     = 11
+	// filterPartsMax bounds the filter to 510 MiB, 267 million keys. Beyond it every
 	// unknown key is looked up in SQL: slower, and still right.
-	filterPartsMax = 256
+	filterPartsMax = 8
 )
 
 // keyFilter knows which idempotency keys may be in SQL: a Bloom filter that grows
@@ -26,15 +30,17 @@ type keyFilter struct {
 	mutex sync.Mutex
 	parts atomic.Pointer[[]*filterPart]
 	full  atomic.Bool
+	// first is the room of the first part.
+	first int
 }
 
 type filterPart struct {
-	bits [filterKeysPerPart * filterBitsPerKey / 64]uint64
-	keys int
+	bits       []uint64
+	keys, room int
 }
 
 func newKeyFilter() *keyFilter {
-	f := &keyFilter{}
+	f := &keyFilter{first: filterKeysFirst}
 	f.parts.Store(&[]*filterPart{})
 	return f
 }
@@ -44,19 +50,20 @@ func (f *keyFilter) add(key inventory.Fingerprint) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	parts := *f.parts.Load()
-	if len(parts) == 0 || parts[len(parts)-1].keys == filterKeysPerPart {
+	if len(parts) == 0 || parts[len(parts)-1].keys == parts[len(parts)-1].room {
 		if len(parts) == filterPartsMax {
 			f.full.Store(true)
 			return
 		}
-		grown := append(parts[:len(parts):len(parts)], &filterPart{})
+		room := f.first << len(parts)
+		grown := append(parts[:len(parts):len(parts)], &filterPart{bits: make([]uint64, room*filterBitsPerKey/64), room: room})
 		f.parts.Store(&grown)
 		parts = grown
 	}
 	last := parts[len(parts)-1]
 	last.keys++
 	for probe := range filterProbes {
-		bit := filterBit(key, probe)
+		bit := last.bit(key, probe)
 		atomic.OrUint64(&last.bits[bit/64], 1<<(bit%64))
 	}
 }
@@ -76,7 +83,7 @@ func (f *keyFilter) mayContain(key inventory.Fingerprint) bool {
 
 func (p *filterPart) mayContain(key inventory.Fingerprint) bool {
 	for probe := range filterProbes {
-		bit := filterBit(key, probe)
+		bit := p.bit(key, probe)
 		if atomic.LoadUint64(&p.bits[bit/64])>>(bit%64)&1 == 0 {
 			return false
 		}
@@ -84,9 +91,8 @@ func (p *filterPart) mayContain(key inventory.Fingerprint) bool {
 	return true
 }
 
-// filterBit returns the bit of one probe, by double hashing (Kirsch and
-// Mitzenmacher 2006).
-func filterBit(key inventory.Fingerprint, probe int) uint64 {
+// bit returns the bit of one probe, by double hashing (Kirsch and Mitzenmacher 2006).
+func (p *filterPart) bit(key inventory.Fingerprint, probe int) uint64 {
 	first, second := binary.LittleEndian.Uint64(key[:8]), binary.LittleEndian.Uint64(key[8:])|1
-	return (first + uint64(probe)*second) % (filterKeysPerPart * filterBitsPerKey)
+	return (first + uint64(probe)*second) % uint64(64*len(p.bits))
 }

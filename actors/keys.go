@@ -12,9 +12,8 @@ import (
 // claimed. Otherwise the operation is answered, or on its way to SQL.
 func (a *orderActor) claimKey(op *operation) bool {
 	key := op.event.Key
-	entry, claimed := a.engine.keys.claim(key, keyEntry{body: op.event.Body, kind: op.event.Kind, inFlight: true, owner: a})
-	if !claimed {
-		a.repeat(op, &entry)
+	if taken, known := a.claim(op); known {
+		a.repeat(op, &taken)
 		return false
 	}
 	if !a.engine.keyFilter.mayContain(key) {
@@ -22,8 +21,11 @@ func (a *orderActor) claimKey(op *operation) bool {
 	}
 	op.begun = true
 	asked := a.engine.lookUp(func(ctx context.Context, store persistence.Store, err error) {
-		if op.lookup.err = err; err == nil {
-			op.lookup = findKey(ctx, store, key)
+		if err == nil {
+			op.lookup = &lookupResult{}
+			op.lookup.err = a.engine.fromStore(ctx, func() error { return op.lookup.find(ctx, store, key) })
+		} else {
+			op.lookup = &lookupResult{err: err}
 		}
 		op.step = stepKeyFound
 		a.push(op, false)
@@ -36,37 +38,62 @@ func (a *orderActor) claimKey(op *operation) bool {
 	return false
 }
 
-// findKey reads what a key stands for, and the order when it is one.
-func findKey(ctx context.Context, store persistence.Store, key inventory.Fingerprint) (result lookupResult) {
-	result.key, result.err = store.KeyByFingerprint(ctx, key)
-	if result.err == nil && result.key.Kind.OfOrder() {
-		result.order, result.err = store.OrderByID(ctx, result.key.Subject)
+// claim lets the operation's key stand for what it is about to do, or returns what it
+// stands for.
+func (a *orderActor) claim(op *operation) (taken keyEntry, known bool) {
+	if op.event.Kind == inventory.OrderPlaced {
+		op.record = a.memory.make(&inventory.Order{Key: op.event.Key, Body: op.event.Body}, a.number)
+		if taken, known = a.engine.keys.claimOrder(op.record); known {
+			a.memory.dismiss(op.record)
+			op.record = nil
+		}
+		return taken, known
 	}
-	return result
+	op.entry = &keyEntry{body: op.event.Body, kind: op.event.Kind, inFlight: true, owner: a.number}
+	return a.engine.keys.claim(op.event.Key, op.entry)
+}
+
+// find reads what a key stands for, and the order when it is one.
+func (r *lookupResult) find(ctx context.Context, store persistence.Store, key inventory.Fingerprint) (err error) {
+	r.key, err = store.KeyByFingerprint(ctx, key)
+	if err == nil && r.key.Kind.OfOrder() {
+		r.order, err = store.OrderByID(ctx, r.key.Subject)
+	}
+	return err
 }
 
 // abandonKey forgets a claim and refuses: a refused request binds no key.
 func (a *orderActor) abandonKey(op *operation, refusal inventory.Refusal) {
-	a.engine.keys.delete(op.event.Key)
+	a.unclaim(op)
 	a.refuseWith(op, refusal)
+}
+
+// unclaim forgets the claim of the operation's key, and the order that was to be made.
+func (a *orderActor) unclaim(op *operation) {
+	a.engine.keys.delete(op.event.Key)
+	if op.record != nil {
+		a.memory.dismiss(op.record)
+		op.record = nil
+	}
 }
 
 // keyFound goes on with a request whose key SQL was asked for.
 func (a *orderActor) keyFound(op *operation) {
 	result := op.lookup
+	fresh := errors.Is(result.err, persistence.ErrNotFound) || result.err == nil && keyForgotten(result, a.engine.clock.Now())
 	switch {
-	case errors.Is(result.err, persistence.ErrNotFound):
+	case fresh && op.event.Kind == inventory.OrderPlaced && a.engine.backlogged():
+		a.abandonKey(op, refusedBacklog)
+	case fresh:
 		a.fresh(op)
 	case result.err != nil:
 		a.abandonKey(op, refusedStoreUnavailable)
-	case keyForgotten(&result, a.engine.clock.Now()):
-		a.fresh(op)
 	case result.key.Body != op.event.Body || result.key.Kind != op.event.Kind:
 		a.abandonKey(op, refusedKeyReused)
 	default:
-		a.engine.keys.delete(op.event.Key)
+		a.unclaim(op)
 		op.order, op.replayed = result.order, true
-		if held := a.memory.orders[result.order.ID]; held != nil {
+		if held := a.memory.orders.get(result.order.ID); held != nil {
 			op.order, op.waitFor = held.Order, held.Sequence
 		}
 		a.finishRepeat(op)
@@ -99,7 +126,7 @@ func (a *orderActor) repeat(op *operation, entry *keyEntry) {
 	switch {
 	case entry.body != op.event.Body || entry.kind != op.event.Kind:
 		a.refuseWith(op, refusedKeyReused)
-	case entry.inFlight, entry.sequence > a.engine.journal.DurableSequence():
+	case entry.inFlight, entry.sequence > a.engine.acknowledged():
 		a.refuseWith(op, refusedInProgress)
 	default:
 		op.replayed = true

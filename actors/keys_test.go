@@ -200,8 +200,7 @@ func TestAKeyIsKnownAfterItsOrderHasLeftMemory(t *testing.T) {
 	_, refusal = h.change(inventory.OrderCancelled, first.Order.ID, inventory.ID{}, inventory.ID{})
 	require.Equal(t, inventory.Refusal{}, refusal)
 	h.awaitProjection()
-	_, known := h.engine.keys.get(request.Key)
-	require.False(t, known)
+	require.False(t, h.engine.keys.has(request.Key))
 	reply, refusal := h.engine.PlaceOrder(orderOf(customer, request.Key, product, 1))
 	require.Equal(t, inventory.Refusal{}, refusal)
 	require.True(t, reply.Replayed)
@@ -237,6 +236,134 @@ func TestAKeyThatALimitRefusedIsFree(t *testing.T) {
 	_, refusal := h.engine.PlaceOrder(orderOf(customer, key, product, 6))
 	require.Equal(t, inventory.CodeQuantityLimitCustomer, refusal.Code)
 	reply, refusal := h.engine.PlaceOrder(orderOf(customer, key, product, 5))
+	require.Equal(t, inventory.Refusal{}, refusal)
+	require.False(t, reply.Replayed)
+}
+
+// A body that is given as text is bound to its key by its fingerprint, also when the
+// product is sold out by then.
+func TestAKeyIsBoundToTheTextOfABody(t *testing.T) {
+	h := newHouse(t)
+	customer, product, key := h.customer(), h.product(1), h.key()
+	placeText := func(text string) (OrderReply, inventory.Refusal) {
+		request := orderOf(customer, key, product, 1)
+		request.Body, request.BodyText = inventory.Fingerprint{}, []byte(text)
+		return h.engine.PlaceOrder(request)
+	}
+	placed, refusal := placeText("first")
+	require.Equal(t, inventory.Refusal{}, refusal)
+	require.Equal(t, inventory.FingerprintOf([]byte("first")), placed.Order.Body)
+	repeated, refusal := placeText("first")
+	require.Equal(t, inventory.Refusal{}, refusal)
+	require.True(t, repeated.Replayed)
+	require.Equal(t, placed.Order.ID, repeated.Order.ID)
+	_, refusal = placeText("second")
+	require.Equal(t, inventory.CodeKeyReused, refusal.Code)
+}
+
+func TestAKeyStandsForOneOrder(t *testing.T) {
+	h := newHouse(t)
+	customer, product := h.customer(), h.product(5)
+	request := orderOf(customer, h.key(), product, 5)
+	first, refusal := h.engine.PlaceOrder(request)
+	require.Equal(t, inventory.Refusal{}, refusal)
+
+	again := func(when string) {
+		t.Helper()
+		reply, refusal := h.engine.PlaceOrder(orderOf(customer, request.Key, product, 5))
+		require.Equal(t, inventory.Refusal{}, refusal, when)
+		require.True(t, reply.Replayed, when)
+		require.Equal(t, first.Order.ID, reply.Order.ID, when)
+		require.EqualValues(t, first.Order.Lines[0].StockVersion, reply.Order.Lines[0].StockVersion, when)
+		other := orderOf(customer, request.Key, product, 4)
+		_, refusal = h.engine.PlaceOrder(other)
+		require.Equal(t, inventory.CodeKeyReused, refusal.Code, when)
+		order, refusal := h.engine.OrderByKey(t.Context(), customer, request.Key)
+		require.Equal(t, inventory.Refusal{}, refusal, when)
+		require.Equal(t, first.Order.ID, order.ID, when)
+	}
+	again("sold out, in memory")
+	h.awaitProjection()
+	again("projected and held")
+	h.restart()
+	again("held, after a restart")
+	_, refusal = h.change(inventory.OrderCancelled, first.Order.ID, customer, inventory.ID{})
+	require.Equal(t, inventory.Refusal{}, refusal)
+	again("cancelled, in memory")
+	h.awaitProjection()
+	require.Nil(t, h.engine.actorOf(first.Order.ID.Shard()).memory.orders.get(first.Order.ID))
+	again("cancelled, out of memory")
+	h.restart()
+	again("cancelled, out of memory, after a restart")
+	h.clock.Advance(23 * time.Hour)
+	again("within the retention")
+	require.Equal(t, [3]int64{5, 0, 0}, h.stock(product))
+
+	h.clock.Advance(2 * time.Hour)
+	reply, refusal := h.engine.PlaceOrder(orderOf(customer, request.Key, product, 5))
+	require.Equal(t, inventory.Refusal{}, refusal)
+	require.False(t, reply.Replayed, "a key is free again after its retention")
+	h.awaitProjection()
+	require.NotEqual(t, first.Order.ID, reply.Order.ID)
+}
+
+// The retention begins when an order is final: the key of one that still waits for
+// its shipping is known for as long as that takes, also after a restart.
+func TestAKeyOutlivesItsDayWhileItsOrderIsOpen(t *testing.T) {
+	h := newHouse(t)
+	customer, product := h.customer(), h.product(5)
+	request := orderOf(customer, h.key(), product, 1)
+	first, refusal := h.engine.PlaceOrder(request)
+	require.Equal(t, inventory.Refusal{}, refusal)
+	_, refusal = h.change(inventory.OrderConfirmed, first.Order.ID, inventory.ID{}, inventory.ID{})
+	require.Equal(t, inventory.Refusal{}, refusal)
+	h.awaitProjection()
+	h.clock.Advance(10 * 24 * time.Hour)
+	for range 2 {
+		reply, refusal := h.engine.PlaceOrder(orderOf(customer, request.Key, product, 1))
+		require.Equal(t, inventory.Refusal{}, refusal)
+		require.True(t, reply.Replayed)
+		require.Equal(t, first.Order.ID, reply.Order.ID)
+		h.restart()
+	}
+}
+
+func TestParallelSendsOfOneKeyMakeOneOrder(t *testing.T) {
+	h := newHouse(t)
+	customer, product := h.customer(), h.product(1000)
+	for range 50 {
+		request := orderOf(customer, h.key(), product, 1)
+		var ids sync.Map
+		var group sync.WaitGroup
+		for range 20 {
+			group.Go(func() {
+				reply, refusal := h.engine.PlaceOrder(orderOf(customer, request.Key, product, 1))
+				if refusal.Refused() {
+					require.Equal(t, inventory.CodeRequestInProgress, refusal.Code)
+					return
+				}
+				ids.Store(reply.Order.ID, true)
+			})
+		}
+		group.Wait()
+		count := 0
+		ids.Range(func(any, any) bool { count++; return true })
+		require.Equal(t, 1, count)
+	}
+	require.Equal(t, [3]int64{1000, 50, 0}, h.stock(product))
+}
+
+// A refused request binds no key.
+func TestARefusedKeyIsDecidedAnew(t *testing.T) {
+	h := newHouse(t)
+	customer, product := h.customer(), h.product(1)
+	held := h.place(customer, product, 1)
+	request := orderOf(customer, h.key(), product, 1)
+	_, refusal := h.engine.PlaceOrder(request)
+	require.Equal(t, inventory.CodeAllHeld, refusal.Code)
+	_, refusal = h.change(inventory.OrderCancelled, held.ID, inventory.ID{}, inventory.ID{})
+	require.Equal(t, inventory.Refusal{}, refusal)
+	reply, refusal := h.engine.PlaceOrder(orderOf(customer, request.Key, product, 1))
 	require.Equal(t, inventory.Refusal{}, refusal)
 	require.False(t, reply.Replayed)
 }

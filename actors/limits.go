@@ -48,28 +48,59 @@ const (
 	// expiryRetryPause is the pause before holds are tried again that could not be
 	// ended because the journal had no room.
 	expiryRetryPause = 20 * time.Millisecond
-	// projectionRecordsMax bounds the records of one SQL transaction.
+	// projectionRecordsMax and projectionBytesMax bound the records of one SQL
+	// transaction, and what they take in memory; the last batch may go beyond.
 	projectionRecordsMax = 16_384
+	projectionBytesMax   = 4 << 20
 	// ProjectionIntervalDefault is how long records gather for a transaction.
 	ProjectionIntervalDefault = 100 * time.Millisecond
 	// projectionRestFactor is how many times longer the projection rests than it
-	// works, while fewer than projectionEagerRecords wait. Those are about 220 MiB
-	// of memory.
-	projectionRestFactor   = 9
-	projectionEagerRecords = 500_000
+	// works while orders come, as long as fewer than projectionEagerRecords wait. Those
+	// are about 440 MiB of memory.
+	projectionRestFactor = 9
+	// projectionRestMax bounds the rest: a transaction of the most records works for less
+	// than a ninth of that, unless the database keeps it waiting.
+	projectionRestMax      = 5 * time.Second
+	projectionEagerRecords = 1_000_000
+	// projectionIdleFactor is how many times fewer records come during a transaction than
+	// it has when so little is sold that the projection need not rest. While it catches up
+	// with large transactions, that can be a few thousand a second.
+	projectionIdleFactor = 16
 	// projectionPauseMin and projectionPauseMax bound the pauses between attempts
 	// while SQL fails.
 	projectionPauseMin = 50 * time.Millisecond
 	projectionPauseMax = 5 * time.Second
+	// commitPauseMax bounds the pause instead when answers wait for SQL, and
+	// positionTimeout the question where SQL is.
+	commitPauseMax  = 250 * time.Millisecond
+	positionTimeout = 5 * time.Second
 	// projectionTimeout bounds one SQL transaction. After each that took longer it is
-	// doubled, up to projectionTimeoutMax.
-	projectionTimeout    = 30 * time.Second
-	projectionTimeoutMax = 16 * time.Minute
+	// doubled, up to projectionTimeoutMax, and the next has half as many records. After
+	// each that was committed it is at most projectionTimeoutSlack times what that took,
+	// which leaves room for a next one of twice the records.
+	projectionTimeout      = 30 * time.Second
+	projectionTimeoutMax   = 16 * time.Minute
+	projectionTimeoutSlack = 4
 	// purgeKeysMax bounds the idempotency keys that are deleted between two
 	// transactions of the projection, purgeInterval is the pause after which it is
 	// looked for more.
 	purgeKeysMax  = 2_000
 	purgeInterval = 10 * time.Second
+	// purgeRetryPause is the pause after which old orders are looked at again that could
+	// not be deleted because SQL was behind.
+	purgeRetryPause = time.Second
+	// purgePatience is how long what is too old stays because others need the processors.
+	purgePatience = 10 * time.Minute
+	// purgeLinesMax bounds the lines of the old orders, and purgeMovementsMax the old
+	// movements, that are deleted by one transaction.
+	purgeLinesMax     = 500
+	purgeMovementsMax = 1_000
+	// RetentionMin is the shortest time that orders and movements are kept, unless it is
+	// for ever: several times as long as keys are remembered.
+	RetentionMin = 7 * keyRetention
+	// broadcastInterval is the least time between two states of a product that other
+	// processes are told.
+	broadcastInterval = 20 * time.Millisecond
 	// inlineBudget is how many messages a sender handles on its own goroutine
 	// before the rest goes to another.
 	inlineBudget = 64

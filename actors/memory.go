@@ -8,30 +8,32 @@ import (
 	"holdfast/persistence"
 )
 
-// heldOrder is an order in the memory of its order actor.
+// heldOrder is an order in the memory of its order actor, 176 bytes and its lines. Key
+// does not change as long as the key table has it: others compare it, under the lock of
+// a part of that table only. Lines are nobody's to write, and outlive the order: answers
+// and events have them too.
 type heldOrder struct {
 	inventory.Order
-	oneLine [1]inventory.Line
-	// older and newer link the orders of one customer.
-	older, newer *heldOrder
-	// place is the index in the heap of deadlines, plus one; zero is outside.
-	place int
 	// placed is the sequence of the record that placed the order; 0 when it was
 	// placed before the memory of this process begins.
 	placed uint64
+	// number is the order's own, as long as it is in use; older and newer link the orders
+	// of one customer.
+	number, older, newer orderNumber
+	// place is the index in the heap of deadlines, plus one; zero is outside.
+	place int32
+	// owner is the order actor of the order, and does not change.
+	owner actorNumber
 	// held says that the record is in the maps.
 	held bool
 }
 
-// newHeldOrder returns a record with its own copy of lines.
-func newHeldOrder(lines []inventory.Line) *heldOrder {
-	record := &heldOrder{}
-	if len(lines) <= len(record.oneLine) {
-		record.Lines = record.oneLine[:copy(record.oneLine[:], lines)]
-	} else {
-		record.Lines = slices.Clone(lines)
-	}
-	return record
+// become gives the record another state of its order. It writes neither Key nor Body,
+// which stay as they are.
+func (r *heldOrder) become(next *inventory.Order) {
+	r.ID, r.Customer, r.State, r.Currency = next.ID, next.Customer, next.State, next.Currency
+	r.PlacedAt, r.ExpiresAt, r.Extended, r.RefundDue = next.PlacedAt, next.ExpiresAt, next.Extended, next.RefundDue
+	r.UpdatedAt, r.Lines, r.Sequence = next.UpdatedAt, next.Lines, next.Sequence
 }
 
 // orderMemory keeps what is in flight, held, or not in SQL yet.
@@ -42,10 +44,14 @@ func newHeldOrder(lines []inventory.Line) *heldOrder {
 // key filter. A held order stays until its next event puts it in the queue
 // again. So the memory is bounded by the holds and the projection's backlog.
 type orderMemory struct {
-	orders map[inventory.ID]*heldOrder
+	directory *orderDirectory
+	allocator *orderAllocator
+	orders    *orderIndex
 	// newest is the newest order of each customer.
-	newest      map[inventory.ID]*heldOrder
+	newest      *orderIndex
 	unprojected queue[unprojected]
+	// lines has room for the lines of the next orders.
+	lines []inventory.Line
 }
 
 // unprojected is an appended record that SQL may not have yet.
@@ -58,12 +64,41 @@ type unprojected struct {
 	key inventory.Fingerprint
 }
 
-func newOrderMemory() orderMemory {
-	return orderMemory{
-		orders: make(map[inventory.ID]*heldOrder),
-		newest: make(map[inventory.ID]*heldOrder),
-	}
+// lineBlock is how many lines have their memory together: 5 KiB stay as long as one of
+// them is needed.
+const lineBlock = 64
+
+func newOrderMemory(directory *orderDirectory) orderMemory {
+	return orderMemory{directory: directory, allocator: &orderAllocator{directory: directory},
+		orders: newOrderIndex(directory, nameByID), newest: newOrderIndex(directory, nameByCustomer)}
 }
+
+// make returns a record of an order. It is the caller's until it is added, or
+// dismissed.
+func (m *orderMemory) make(order *inventory.Order, owner actorNumber) *heldOrder {
+	record := m.allocator.take()
+	record.Order, record.owner = *order, owner
+	return record
+}
+
+// keepLines returns a copy of lines, for an order and for all who are told of it. Those
+// of several orders are one object to the collector, which is never given out again.
+func (m *orderMemory) keepLines(lines []inventory.Line) []inventory.Line {
+	if len(lines) > lineBlock {
+		return slices.Clone(lines)
+	}
+	if len(m.lines) < len(lines) {
+		m.lines = make([]inventory.Line, lineBlock)
+	}
+	kept := m.lines[:len(lines):len(lines)]
+	m.lines = m.lines[len(lines):]
+	copy(kept, lines)
+	return kept
+}
+
+// dismiss takes back a record that was not added, or was removed, and that no key
+// stands for.
+func (m *orderMemory) dismiss(record *heldOrder) { m.allocator.free(record) }
 
 // add puts a record in the maps. Orders of one customer come oldest first, but
 // for those that return from SQL, which find their place.
@@ -72,41 +107,41 @@ func (m *orderMemory) add(record *heldOrder) {
 		return
 	}
 	record.held = true
-	m.orders[record.ID] = record
-	next := m.newest[record.Customer]
-	if next == nil || bytes.Compare(next.ID[:], record.ID[:]) < 0 {
-		record.older = next
-		if next != nil {
-			next.newer = record
-		}
-		m.newest[record.Customer] = record
+	m.orders.put(record)
+	next := m.newest.put(record)
+	if next == nil {
 		return
 	}
-	for next.older != nil && bytes.Compare(next.older.ID[:], record.ID[:]) > 0 {
-		next = next.older
+	if bytes.Compare(next.ID[:], record.ID[:]) < 0 {
+		record.older, next.newer = next.number, record.number
+		return
 	}
-	record.newer, record.older = next, next.older
-	if next.older != nil {
-		next.older.newer = record
+	m.newest.put(next)
+	for next.older != 0 && bytes.Compare(m.directory.at(next.older).ID[:], record.ID[:]) > 0 {
+		next = m.directory.at(next.older)
 	}
-	next.older = record
+	record.newer, record.older = next.number, next.older
+	if next.older != 0 {
+		m.directory.at(next.older).newer = record.number
+	}
+	next.older = record.number
 }
 
 // remove takes a record out of the maps.
 func (m *orderMemory) remove(record *heldOrder) {
-	delete(m.orders, record.ID)
+	m.orders.delete(record.ID)
 	switch {
-	case record.newer != nil:
-		record.newer.older = record.older
-	case record.older != nil:
-		m.newest[record.Customer] = record.older
+	case record.newer != 0:
+		m.directory.at(record.newer).older = record.older
+	case record.older != 0:
+		m.newest.put(m.directory.at(record.older))
 	default:
-		delete(m.newest, record.Customer)
+		m.newest.delete(record.Customer)
 	}
-	if record.older != nil {
-		record.older.newer = record.newer
+	if record.older != 0 {
+		m.directory.at(record.older).newer = record.newer
 	}
-	record.older, record.newer, record.held = nil, nil, false
+	record.older, record.newer, record.held = 0, 0, false
 }
 
 // awaitProjection notes that SQL will have record (or the adjustment of key)
@@ -129,6 +164,7 @@ func (m *orderMemory) projectedTo(sequence uint64, forget func(key inventory.Fin
 		}
 		forget(record.Key, record, 0)
 		m.remove(record)
+		m.dismiss(record)
 	}
 }
 
@@ -138,7 +174,7 @@ func (m *orderMemory) projectedTo(sequence uint64, forget func(key inventory.Fin
 // are there: they overrule what SQL may still think of them.
 func (m *orderMemory) ordersOf(filter *persistence.OrderFilter, durable uint64) (found []inventory.Order, sequence uint64) {
 	selected := 0
-	for record := m.newest[filter.Customer]; record != nil && selected < filter.Limit; record = record.older {
+	for record := m.newest.get(filter.Customer); record != nil && selected < filter.Limit; record = m.older(record) {
 		if record.placed > durable || !filter.Before.IsZero() && bytes.Compare(record.ID[:], filter.Before[:]) >= 0 {
 			continue
 		}
@@ -151,4 +187,12 @@ func (m *orderMemory) ordersOf(filter *persistence.OrderFilter, durable uint64) 
 		found = append(found, record.Order)
 	}
 	return found, sequence
+}
+
+// older returns the customer's next older order, or nil.
+func (m *orderMemory) older(record *heldOrder) *heldOrder {
+	if record.older == 0 {
+		return nil
+	}
+	return m.directory.at(record.older)
 }

@@ -29,8 +29,8 @@ type model struct {
 	seen      map[string]int
 }
 
-func newModel(t *testing.T, seed uint64) *model {
-	m := &model{house: newHouse(t), t: t, random: rand.New(rand.NewPCG(seed, 1)), seen: map[string]int{},
+func newModel(t *testing.T, seed uint64, configure ...func(*Options)) *model {
+	m := &model{house: newHouse(t, configure...), t: t, random: rand.New(rand.NewPCG(seed, 1)), seen: map[string]int{},
 		twin: &twin{products: map[inventory.ID]*twinProduct{}}}
 	start := m.clock.Now()
 	for i, p := range []twinProduct{{onHand: 6}, {onHand: 20, limit: 4}, {onHand: 3, safety: 1},
@@ -298,4 +298,11 @@ func TestEngineAgreesWithItsTwin(t *testing.T) {
 		"ship ", "ship invalid_transition", "return ", "adjust ", "adjust version_conflict"} {
 		require.NotZero(t, seen[what], "the commands never led to %q", what)
 	}
+}
+
+// The engine does so too when it answers after the commit in SQL.
+func TestEngineAgreesWithItsTwinAfterCommits(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	newModel(t, seed, fromDatabase).run(400)
 }

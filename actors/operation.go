@@ -38,15 +38,24 @@ const (
 	stepRules
 )
 
-// The states of an operation between its caller and the engine.
+// The states of an operation between its caller and the engine. An operation that is
+// not answered in time is recycled by the one of the two who leaves it last.
 const (
 	pending uint32 = iota
 	answered
+	// abandoned means that the caller's time is over and that it is about to leave, left
+	// that it has left, and orphaned that the engine was done before that.
 	abandoned
+	left
+	orphaned
 )
 
 // operation is one piece of work on its way. See the package comment for who
 // owns it when. After Append it belongs to the journal.
+//
+// What every step of an order touches comes first: between the steps of one order come
+// those of thousands, and each line of the processor's cache that it needs is fetched
+// anew.
 type operation struct {
 	next *operation
 	step step
@@ -54,60 +63,65 @@ type operation struct {
 	begun bool
 	// unattended operations have no caller: they are recycled when done.
 	unattended bool
+	// partial says that fewer units are welcome.
+	partial bool
+	// missing means that memory does not have what was asked for.
+	missing  bool
+	replayed bool
 
 	state atomic.Uint32
-	done  chan struct{}
-	timer *time.Timer
+	// done says that the operation is answered or abandoned, timeUp that the timer has
+	// run out and done its work.
+	done, timeUp chan struct{}
+	timer        *time.Timer
 
 	engine *Engine
 	orders *orderActor
+	// entry is the claim of the operation's key, and record the order to be made.
+	entry  *keyEntry
+	record *heldOrder
 	// tenure is that of the order actor's memory when it began the operation.
 	tenure uint64
 	// slip is the routing slip: the owners of event.Lines, in their order.
 	slip []slipLine
 	// at is the place on the slip.
-	at int
-	// partial says that fewer units are welcome; short says why some line did not
-	// get all.
-	partial bool
-	short   inventory.Refusal
-	// parkedAt is when a product let the operation wait.
-	parkedAt inventory.Instant
-
-	// change is what is asked for in stepChange.
-	change inventory.Change
-	// event is what will be appended.
-	event inventory.Event
-	// order is the state after event, for the reply, and heldUntil the end of the
-	// order's hold before it.
-	order     inventory.Order
-	heldUntil inventory.Instant
-	// stock is the stock after an adjustment, for the reply.
-	stock    inventory.Stock
-	replayed bool
-	// owner is whom the order must belong to; zero is anyone.
-	owner inventory.ID
-	// sequence is that of the event that a settlement is about.
-	sequence uint64
-	// missing means that memory does not have what was asked for.
-	missing bool
+	at      int
+	oneSlip [1]slipLine
 	// waitFor is a sequence that must be durable before the answer leaves.
 	waitFor uint64
 	refusal inventory.Refusal
-
-	// lookup is the answer of SQL to stepKeyFound and stepOrderFound.
-	lookup lookupResult
-
-	// filter and found are the question and answer of stepList.
-	filter persistence.OrderFilter
-	found  []inventory.Order
-
-	// rules are what stepRules puts in force, memory what stepRebuilt brings.
-	rules  *inventory.Product
-	memory *orderMemory
-
+	// event is what will be appended.
+	event   inventory.Event
 	oneLine [1]inventory.Line
-	oneSlip [1]slipLine
+	// heldUntil is the end of the order's hold before the event, and order the state
+	// after it, for the reply.
+	heldUntil inventory.Instant
+	order     inventory.Order
+	// stock is the stock after an adjustment, for the reply.
+	stock inventory.Stock
+
+	// short says why some line of a partial order did not get all.
+	short inventory.Refusal
+	// parkedAt is when a product let the operation wait.
+	parkedAt inventory.Instant
+	// change is what is asked for in stepChange.
+	change inventory.Change
+	// owner is whom the order must belong to; zero is anyone.
+	owner inventory.ID
+	// settled is when the order was last changed before the event, if it was settled then.
+	settled inventory.Instant
+	// sequence is that of the event that a settlement is about.
+	sequence uint64
+	// lookup is the answer of SQL to stepKeyFound and stepOrderFound.
+	lookup *lookupResult
+	// filter and found are the question and answer of stepList.
+	filter *persistence.OrderFilter
+	found  []inventory.Order
+	// rules are what stepRules puts in force, recount what was counted for them, and memory
+	// what stepRebuilt brings.
+	rules   *inventory.Product
+	recount *recount
+	memory  *orderMemory
 }
 
 // slipLine is one stop of a routing slip.
@@ -126,9 +140,10 @@ type lookupResult struct {
 }
 
 var operations = sync.Pool{New: func() any {
-	timer := time.NewTimer(time.Hour)
-	timer.Stop()
-	return &operation{done: make(chan struct{}, 1), timer: timer}
+	op := &operation{done: make(chan struct{}, 1), timeUp: make(chan struct{}, 1)}
+	op.timer = time.AfterFunc(time.Hour, op.runOut)
+	op.timer.Stop()
+	return op
 }}
 
 func newOperation(e *Engine, first step) *operation {
@@ -137,10 +152,11 @@ func newOperation(e *Engine, first step) *operation {
 	return op
 }
 
-// recycle forgets everything but the channel and the timer.
+// recycle forgets everything but the channels, which are empty, and the timer, which
+// is stopped.
 func (op *operation) recycle() {
-	done, timer := op.done, op.timer
-	*op = operation{done: done, timer: timer}
+	done, timeUp, timer := op.done, op.timeUp, op.timer
+	*op = operation{done: done, timeUp: timeUp, timer: timer}
 	operations.Put(op)
 }
 
@@ -148,8 +164,11 @@ func (op *operation) recycle() {
 func (op *operation) finish() {
 	if !op.unattended {
 		op.engine.leave()
-		if op.state.CompareAndSwap(pending, answered) {
+		switch {
+		case op.state.CompareAndSwap(pending, answered):
 			op.done <- struct{}{}
+			return
+		case op.state.CompareAndSwap(abandoned, orphaned):
 			return
 		}
 	}
@@ -167,21 +186,34 @@ func (op *operation) refuse(refusal inventory.Refusal) {
 // on, for what the caller may still have to wait for: the caller stops it.
 func (op *operation) await(timeout time.Duration) bool {
 	op.timer.Reset(timeout)
-	select {
-	case <-op.done:
+	<-op.done // one channel: to select among two costs three times as much
+	if op.state.Load() == answered {
 		return true
-	case <-op.timer.C:
 	}
-	if op.state.CompareAndSwap(pending, abandoned) {
-		return false
+	<-op.timeUp
+	if !op.state.CompareAndSwap(abandoned, left) {
+		op.recycle()
 	}
-	<-op.done
-	op.timer.Reset(0) // its time is over, and whoever waits on must learn that
-	return true
+	return false
 }
 
-// abandoned reports whether the caller has given up.
-func (op *operation) isAbandoned() bool { return !op.unattended && op.state.Load() == abandoned }
+// runOut is called by the timer when the caller's time is over.
+func (op *operation) runOut() {
+	if op.state.CompareAndSwap(pending, abandoned) {
+		op.done <- struct{}{}
+	}
+	op.timeUp <- struct{}{}
+}
+
+// stopTimer returns when the timer does nothing any more.
+func (op *operation) stopTimer() {
+	if !op.timer.Stop() {
+		<-op.timeUp
+	}
+}
+
+// isAbandoned reports whether the caller has given up.
+func (op *operation) isAbandoned() bool { return !op.unattended && op.state.Load() >= abandoned }
 
 // errForgotten is returned by Encode when a product was rebuilt since it gave its
 // units, errTooMuch when a product would have more units than its bound, and
@@ -193,33 +225,20 @@ var (
 )
 
 // Encode is the moment of decision: the journal calls it under its append lock. It
-// checks that no product was rebuilt since it gave its units, and folds the event
-// into the ledgers of the products.
+// checks that no product was rebuilt since it gave its units, and that the order is not
+// about to be deleted, and folds the event into the ledgers of the products.
 func (op *operation) Encode(dst []byte, sequence uint64) ([]byte, error) {
 	if err := op.event.Check(); err != nil {
 		return dst, err
 	}
-	for i, line := range op.event.Moves() {
-		stop := &op.slip[i]
-		if op.event.Takes() && stop.product.tenure.Load() != stop.taken {
-			return dst, errForgotten
-		}
-		if err := stop.product.ledger.admits(&op.event, line); err != nil {
-			return dst, err
-		}
+	if op.engine.retention.refuses(op.settled) {
+		return dst, errSettledLongAgo
+	}
+	if err := op.admitted(); err != nil {
+		return dst, err
 	}
 	op.engine.folding = true
-	for i, line := range op.event.Moves() {
-		product := op.slip[i].product
-		op.stock = product.ledger.apply(&op.event, line, op.order.PlacedAt, product.rules.Load())
-		product.free.Store(op.stock.Available())
-		if product.parking.count.Load() > 0 {
-			op.orders.toWake = append(op.orders.toWake, product)
-		}
-		if op.event.Kind == inventory.OrderPlaced {
-			line.StockVersion = op.stock.Version
-		}
-	}
+	op.fold(sequence)
 	before := len(dst)
 	dst = persistence.AppendEvent(dst, &op.event)
 	op.engine.appendedBytes.Add(int64(len(dst) - before))
@@ -228,21 +247,66 @@ func (op *operation) Encode(dst []byte, sequence uint64) ([]byte, error) {
 	// operation is the journal's, and the products have to be told.
 	op.orders.letGo(op)
 	if !op.event.Takes() {
-		op.orders.owed = debt{event: op.event, placed: op.order.PlacedAt, sequence: sequence}
+		owed := &op.orders.owed
+		owed.event, owed.placed, owed.sequence, owed.next = op.event, op.order.PlacedAt, sequence, 0
 	}
 	return dst, nil
 }
 
-// Durable applies the event to the board; the answer leaves when the whole batch
-// is published.
+// admitted returns nil when all products can have the event.
+func (op *operation) admitted() error {
+	takes := op.event.Takes()
+	for i, line := range op.event.Moves() {
+		stop := &op.slip[i]
+		if takes && stop.product.tenure.Load() != stop.taken {
+			return errForgotten
+		}
+		if err := stop.product.ledger.admits(&op.event, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fold applies the event to the ledgers of its products.
+func (op *operation) fold(sequence uint64) {
+	for i, line := range op.event.Moves() {
+		product := op.slip[i].product
+		op.stock = product.ledger.apply(&op.event, line, op.order.PlacedAt, product.rules.Load())
+		product.free.Store(op.stock.Available())
+		if counting := op.engine.recount; counting != nil && counting.product == product {
+			counting.note(sequence, &op.event, line, op.order.PlacedAt)
+		}
+		if product.parking.count.Load() > 0 {
+			op.orders.toWake = append(op.orders.toWake, product)
+		}
+		if op.event.Kind == inventory.OrderPlaced {
+			line.StockVersion = op.stock.Version
+		}
+	}
+}
+
+// Durable applies the event to the board; the answer leaves when the whole batch is
+// published. When answers wait for SQL, both come later.
 func (op *operation) Durable(sequence uint64, err error) {
-	if err != nil {
+	switch {
+	case err != nil:
 		op.refuse(inventory.Refusal{Code: inventory.CodeUnknownOutcome,
 			Detail: "The journal failed. Repeat the request with the same key to learn what became of it."})
-		return
+	case op.engine.commits != nil:
+		op.engine.commits.add(sequence, op)
+	default:
+		op.show(sequence)
+		op.engine.published.add(op)
 	}
+}
+
+// show applies the event to the board.
+func (op *operation) show(sequence uint64) {
 	for i, line := range op.event.Moves() {
-		op.slip[i].product.board.apply(&op.event, line, op.heldUntil)
+		product := op.slip[i].product
+		product.board.apply(&op.event, line, op.heldUntil)
+		op.engine.broadcast.mark(product)
 	}
 	if op.event.Kind == inventory.OrderExtended {
 		for i := range op.slip {
@@ -250,5 +314,8 @@ func (op *operation) Durable(sequence uint64, err error) {
 		}
 	}
 	op.order.Sequence = sequence
-	op.engine.published.add(op)
 }
+
+// answer tells the caller that it is done, and abandon that the outcome is unknown.
+func (op *operation) answer()  { op.finish() }
+func (op *operation) abandon() { op.refuse(refusedUncommitted) }

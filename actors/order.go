@@ -14,11 +14,15 @@ import (
 type orderActor struct {
 	mailbox
 	engine *Engine
+	number actorNumber
 	memory orderMemory
 	// deadlines wakes the actor at the earliest end of a hold.
 	deadlines deadlines
 	// lookups are the operations that wait for an order that SQL is asked for.
 	lookups map[inventory.ID][]*operation
+	// discarded are the memories of orders that keys may still stand for, until there is a
+	// new one.
+	discarded []*orderAllocator
 	// tenure counts the memories: what was begun with an earlier one ends.
 	tenure uint64
 	// rebuilding is set by a panic, which may leave the memory half changed, until
@@ -30,8 +34,11 @@ type orderActor struct {
 	toWake []*productActor
 }
 
-func newOrderActor(e *Engine) *orderActor {
-	a := &orderActor{engine: e, memory: newOrderMemory(), lookups: make(map[inventory.ID][]*operation)}
+// actorNumber tells the order actors of an engine apart.
+type actorNumber uint16
+
+func newOrderActor(e *Engine, number actorNumber) *orderActor {
+	a := &orderActor{engine: e, number: number, memory: newOrderMemory(e.directory), lookups: make(map[inventory.ID][]*operation)}
 	a.deadlines.wake = func() { a.post(stepExpire) }
 	a.deadlines.clock = e.clock
 	return a
@@ -94,6 +101,7 @@ func (a *orderActor) handle(op *operation) {
 // giveUp ends an operation that belongs to a memory that is gone.
 func (a *orderActor) giveUp(op *operation) {
 	a.undo(op)
+	a.discard(op)
 	a.refuseWith(op, refusedRebuilt)
 }
 
@@ -141,24 +149,37 @@ func holdEnd(op *operation) inventory.Instant {
 
 // taken appends the order when its products gave the units.
 func (a *orderActor) taken(op *operation) {
-	refusal := op.refusal
 	switch {
 	case op.isAbandoned():
-		refusal = refusedTimeout
-	case op.partial && !refusal.Refused() && nothingTaken(op.slip):
-		refusal = op.short
+		op.refusal = refusedTimeout
+	case op.partial && !op.refusal.Refused() && nothingTaken(op.slip):
+		op.refusal = op.short
 	}
-	if !refusal.Refused() {
-		record := newHeldOrder(op.event.Lines)
-		op.event.Lines, op.event.ExpiresAt = record.Lines, holdEnd(op)
-		op.event.Order = identifier.New(op.event.At, shardOf(op.event.Customer))
-		if refusal = a.appendOrder(op, record); !refusal.Refused() {
-			return
-		}
+	if !op.refusal.Refused() && a.appendPlaced(op) {
+		return
 	}
 	a.undo(op)
-	a.abandonKey(op, refusal)
+	a.unclaim(op)
+	a.finish(op)
 }
+
+// appendPlaced makes the order of an operation whose products gave the units, or
+// refuses and returns false.
+func (a *orderActor) appendPlaced(op *operation) bool {
+	record := op.record
+	op.event.Lines, op.event.ExpiresAt = a.memory.keepLines(op.event.Lines), holdEnd(op)
+	op.event.Order = identifier.New(op.event.At, shardOf(op.event.Customer))
+	if err := a.appendOrder(op, record); err != nil {
+		a.refuseAppend(op, err)
+		return false
+	}
+	return true
+}
+
+// refuseAppend makes the error of an append the operation's refusal.
+//
+//go:noinline keeps what a refusal takes off the stack of the orders that are placed.
+func (a *orderActor) refuseAppend(op *operation, err error) { op.refusal = a.refusalOfAppend(op, err) }
 
 func nothingTaken(slip []slipLine) bool {
 	for i := range slip {
@@ -170,26 +191,28 @@ func nothingTaken(slip []slipLine) bool {
 }
 
 // appendOrder appends op.event, which makes or changes record, and brings record
-// up to date. When it refuses, nothing has changed. After success the operation
-// belongs to the journal.
-func (a *orderActor) appendOrder(op *operation, record *heldOrder) inventory.Refusal {
-	next := record.Order
-	if err := next.Evolve(&op.event, 0); err != nil {
+// up to date. After an error nothing has changed. After success the operation belongs
+// to the journal.
+func (a *orderActor) appendOrder(op *operation, record *heldOrder) error {
+	op.order, op.heldUntil = record.Order, record.ExpiresAt
+	if err := op.order.Evolve(&op.event, 0); err != nil {
 		panic(err)
 	}
-	op.order, op.heldUntil = next, record.ExpiresAt
 	if op.event.Kind == inventory.OrderPlaced {
-		op.heldUntil = next.ExpiresAt
+		op.heldUntil = op.order.ExpiresAt
 	}
-	kind, key, body := op.event.Kind, op.event.Key, op.event.Body
-	sequence, refusal := a.append(op)
-	if refusal.Refused() {
-		return refusal
+	if record.State.Settled() {
+		op.settled = record.UpdatedAt
 	}
-	next.Sequence = sequence
-	record.Order = next
-	if kind.HasKey() {
-		a.engine.keys.put(key, keyEntry{body: body, record: record, kind: kind, sequence: sequence, owner: a})
+	next, kind, key, entry := op.order, op.event.Kind, op.event.Key, op.entry
+	sequence, err := a.append(op)
+	if err != nil {
+		return err
+	}
+	record.become(&next)
+	record.Sequence = sequence
+	if entry != nil {
+		entry.settle(record, sequence)
 	}
 	if kind == inventory.OrderPlaced {
 		record.placed = sequence
@@ -198,20 +221,20 @@ func (a *orderActor) appendOrder(op *operation, record *heldOrder) inventory.Ref
 	a.memory.add(record)
 	a.deadlines.follow(record)
 	a.memory.awaitProjection(sequence, record, key)
-	return inventory.Refusal{}
+	return nil
 }
 
 // append gives op.event its place in the journal and tells its products. After
 // success the operation belongs to the journal: see [operation.Encode].
-func (a *orderActor) append(op *operation) (uint64, inventory.Refusal) {
+func (a *orderActor) append(op *operation) (uint64, error) {
 	sequence, err := a.engine.journal.Append(op)
 	if err != nil {
 		a.owed = debt{}
-		return 0, a.refusalOfAppend(op, err)
+		return 0, err
 	}
 	a.settle()
 	a.wakeWaiting()
-	return sequence, inventory.Refusal{}
+	return sequence, nil
 }
 
 // refusalOfAppend says what an append that failed means for the caller.
@@ -223,6 +246,9 @@ func (a *orderActor) refusalOfAppend(op *operation, err error) inventory.Refusal
 		return inventory.Refusal{Code: inventory.CodeOverloaded, Detail: "The disk is behind. Nothing was changed; try again later."}
 	case errors.Is(err, errForgotten):
 		return refusedRebuilt
+	case errors.Is(err, errSettledLongAgo):
+		return inventory.Refusal{Code: inventory.CodeInvalidTransition,
+			Detail: fmt.Sprintf("Nothing has happened to this order for %s, and so it can no longer be changed.", a.engine.retention.orders.kept)}
 	case errors.Is(err, errTooMuch):
 		return inventory.Refusal{Code: inventory.CodeValidationFailed,
 			Detail: fmt.Sprintf("A product holds at most %d units.", int64(inventory.StockQuantityMax))}
@@ -246,6 +272,7 @@ func (a *orderActor) failed(op *operation, cause any) {
 	a.wakeWaiting()
 	if op != nil {
 		a.undo(op)
+		a.discard(op)
 		op.refuse(inventory.Refusal{Code: inventory.CodeUnknownOutcome, Detail: "The engine failed at this request."})
 	}
 	for _, waiting := range a.lookups {

@@ -2,41 +2,76 @@ package actors
 
 import (
 	"fmt"
+	"slices"
 
 	"holdfast/inventory"
 )
 
-// PlaceOrder implements [Facade].
-func (e *Engine) PlaceOrder(request *PlaceOrder) (OrderReply, inventory.Refusal) {
-	if refusal := e.enter(); refusal.Refused() {
-		return OrderReply{}, refusal
+// PlaceOrder implements [Facade]. An order is served from end to end on the stack of
+// its caller, of whom there are thousands, each with a stack that has left the
+// processor's cache meanwhile: so what is below [Engine.serve] takes little of it.
+func (e *Engine) PlaceOrder(request *PlaceOrder) (reply OrderReply, refusal inventory.Refusal) {
+	op := e.prepareOrder(request, &refusal)
+	if op == nil {
+		return reply, refusal
+	}
+	lines := linesToExplain(op)
+	if !e.serve(op, e.actorOf(shardOf(request.Customer))) {
+		return reply, refusedTimeout
+	}
+	if op.refusal.Refused() {
+		refusal = op.refusal
+		e.explain(&refusal, lines)
+	} else {
+		reply.Order, reply.Replayed = op.order, op.replayed
+	}
+	op.recycle()
+	return reply, refusal
+}
+
+// prepareOrder returns the operation of an order that has to be tried, or nil and a
+// refusal.
+func (e *Engine) prepareOrder(request *PlaceOrder, refusal *inventory.Refusal) *operation {
+	if *refusal = e.enter(); refusal.Refused() {
+		return nil
 	}
 	op := newOperation(e, stepPlace)
 	op.partial = request.Partial
-	op.event = inventory.Event{Kind: inventory.OrderPlaced, By: request.Customer, Customer: request.Customer,
-		Key: request.Key, Body: request.Body}
-	refusal := e.fillSlip(op, request.Lines)
+	op.event.Kind, op.event.By, op.event.Customer = inventory.OrderPlaced, request.Customer, request.Customer
+	op.event.Key = request.Key
+	*refusal = e.fillSlip(op, request.Lines)
 	if !refusal.Refused() {
-		refusal = e.refuseEarly(op)
+		*refusal = e.refuseEarly(op)
 	}
-	if !refusal.Refused() && e.backlogged() {
-		refusal = refusedBacklog
+	// A repeat adds nothing to what waits for SQL. Whether one whose key the filter knows is
+	// a repeat, its actor finds out.
+	if !refusal.Refused() && e.backlogged() && !e.mayKnowKey(op.event.Key) {
+		*refusal = refusedBacklog
 	}
-	if refusal.Refused() {
-		e.leave()
-		e.explain(&refusal, op.event.Lines)
-		op.recycle()
-		return OrderReply{}, refusal
+	if !refusal.Refused() {
+		op.event.Body = request.bodyFingerprint()
+		return op
 	}
-	var one [1]inventory.Line
-	lines := append(one[:0], op.event.Lines...)
-	if refusal := e.do(op, e.actorOf(shardOf(request.Customer))); refusal.Refused() {
-		e.explain(&refusal, lines)
-		return OrderReply{}, refusal
-	}
-	reply := OrderReply{Order: op.order, Replayed: op.replayed}
+	e.leave()
+	e.explain(refusal, op.event.Lines)
 	op.recycle()
-	return reply, inventory.Refusal{}
+	return nil
+}
+
+func (r *PlaceOrder) bodyFingerprint() inventory.Fingerprint {
+	if len(r.BodyText) == 0 {
+		return r.Body
+	}
+	return inventory.FingerprintOf(r.BodyText)
+}
+
+// linesToExplain returns a copy of the lines as they were asked for, which a refusal of
+// an order of several has to tell of.
+func linesToExplain(op *operation) []inventory.Line {
+	if len(op.event.Lines) < 2 {
+		return nil
+	}
+	return slices.Clone(op.event.Lines)
 }
 
 // fillSlip merges the lines and finds their products.
@@ -68,7 +103,10 @@ func (e *Engine) ChangeOrder(request *ChangeOrder) (OrderReply, inventory.Refusa
 	}
 	op := newOperation(e, stepChange)
 	op.change, op.owner = request.Change, request.Owner
-	op.event = inventory.Event{Kind: request.Kind, By: request.By, Order: request.Order, Key: request.Key, Body: request.Body}
+	if !request.Kind.HasKey() {
+		op.change.Key = inventory.Fingerprint{}
+	}
+	op.event = inventory.Event{Kind: request.Kind, By: request.By, Order: request.Order, Key: op.change.Key, Body: request.Body}
 	if refusal := e.do(op, e.actorOf(request.Order.Shard())); refusal.Refused() {
 		return OrderReply{}, refusal
 	}

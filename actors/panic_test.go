@@ -99,6 +99,7 @@ func TestTenThousandPanics(t *testing.T) {
 	h.awaitSound()
 	h.clock.Advance(2 * holdTime)
 	h.awaitIdle()
+	h.requireMemorySound()
 
 	f := newFold(t)
 	f.read(h.journal)
@@ -186,6 +187,7 @@ func TestAPanicRebuildsOneShard(t *testing.T) {
 		}
 		require.Eventually(t, func() bool { return field.blown.Load() > 0 }, waitMax, waitStep)
 		field.armed.Store(false)
+		h.awaitIdle() // the actor has taken notice
 		h.awaitSound()
 		again, refusal := h.engine.PlaceOrder(request)
 		require.Equal(t, inventory.Refusal{}, refusal)

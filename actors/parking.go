@@ -11,17 +11,33 @@ import (
 // first come, first served. An order that waits holds units of products with lower IDs
 // only, so nobody waits in a circle.
 type parking struct {
+	// lot is made for the first order that waits: few products ever need one, and a
+	// product takes little memory without.
+	lot *parkingLot
+	// count is for those who decide: they wake the actor when somebody waits.
+	count atomic.Int32
+}
+
+// parkingLot has the orders that wait.
+type parkingLot struct {
 	// units are the orders that wait for units, limit those that wait for orders of the
 	// same customer. They wait apart: one customer must not hold up the others.
 	units, limit queue[*operation]
-	// count is for those who decide: they wake the actor when somebody waits.
-	count atomic.Int32
-	timer clock.Timer
+	timer        clock.Timer
 	// timed says that the timer runs.
 	timed bool
 }
 
-func (k *parking) queues() [2]*queue[*operation] { return [...]*queue[*operation]{&k.units, &k.limit} }
+// queues returns the places where orders wait; none before the first has waited.
+func (k *parking) queues() []*queue[*operation] {
+	if k.lot == nil {
+		return nil
+	}
+	return []*queue[*operation]{&k.lot.units, &k.lot.limit}
+}
+
+// waitsForUnits reports whether an order waits for units.
+func (k *parking) waitsForUnits() bool { return k.lot != nil && k.lot.units.length() > 0 }
 
 // leave takes the first out of one of the queues.
 func (k *parking) leave(queue *queue[*operation]) *operation {
@@ -32,9 +48,12 @@ func (k *parking) leave(queue *queue[*operation]) *operation {
 
 // place returns the queue for a wait, or nil when it has no room.
 func (k *parking) place(what wait) *queue[*operation] {
-	place, bound := &k.units, parkedMax
+	if k.lot == nil {
+		k.lot = &parkingLot{}
+	}
+	place, bound := &k.lot.units, parkedMax
 	if what == waitLimit {
-		place, bound = &k.limit, parkedForLimitMax
+		place, bound = &k.lot.limit, parkedForLimitMax
 	}
 	if place.length() >= bound {
 		return nil
@@ -71,13 +90,17 @@ func (p *productActor) parkAt(op *operation, what wait) bool {
 // serveParked serves those who wait, each queue from its front, until somebody still
 // has to wait for units. Who waits for a limit keeps nobody waiting.
 func (p *productActor) serveParked() {
-	for range p.parking.limit.length() {
-		if op := *p.parking.limit.front(); p.serveWaiting(op, &p.parking.limit) == waitLimit {
-			p.parking.limit.push(p.parking.limit.pop()) // the order of those who stay is the same
+	lot := p.parking.lot
+	if lot == nil {
+		return
+	}
+	for range lot.limit.length() {
+		if p.serveWaiting(*lot.limit.front(), &lot.limit) == waitLimit {
+			lot.limit.push(lot.limit.pop()) // the order of those who stay is the same
 		}
 	}
-	for p.parking.units.length() > 0 {
-		if p.serveWaiting(*p.parking.units.front(), &p.parking.units) == waitUnits {
+	for lot.units.length() > 0 {
+		if p.serveWaiting(*lot.units.front(), &lot.units) == waitUnits {
 			break
 		}
 	}
@@ -87,11 +110,11 @@ func (p *productActor) serveParked() {
 // serveWaiting serves the front of a queue, refuses it, or lets it wait in the other
 // queue. It returns what the order waits for if it stays where it is.
 func (p *productActor) serveWaiting(op *operation, queue *queue[*operation]) wait {
-	verdict := p.judge(op)
-	if queue == &p.parking.limit && verdict.wait == waitNot && verdict.granted > 0 && p.parking.units.length() > 0 {
+	verdict, lot := p.judge(op), p.parking.lot
+	if queue == &lot.limit && verdict.wait == waitNot && verdict.granted > 0 && p.parking.waitsForUnits() {
 		verdict.wait = waitUnits
 	}
-	stays := queue == &p.parking.limit && verdict.wait == waitLimit || queue == &p.parking.units && verdict.wait == waitUnits
+	stays := queue == &lot.limit && verdict.wait == waitLimit || queue == &lot.units && verdict.wait == waitUnits
 	switch {
 	case op.isAbandoned(), p.engine.clock.Now() >= parkedUntil(op):
 		p.hand = p.parking.leave(queue)
@@ -133,16 +156,17 @@ func (p *productActor) wakeForFirst() {
 
 // wakeAt makes the actor look again at the moment, unless it does so already.
 func (p *productActor) wakeAt(deadline, now inventory.Instant) {
-	if p.parking.timed {
+	lot := p.parking.lot
+	if lot.timed {
 		return
 	}
-	p.parking.timed = true
+	lot.timed = true
 	pause := untilInstant(now, deadline)
-	if p.parking.timer == nil {
-		p.parking.timer = p.engine.clock.AfterFunc(pause, func() { p.post(stepParkedTooLong) })
+	if lot.timer == nil {
+		lot.timer = p.engine.clock.AfterFunc(pause, func() { p.post(stepParkedTooLong) })
 		return
 	}
-	p.parking.timer.Reset(pause)
+	lot.timer.Reset(pause)
 }
 
 // post sends the product a step without a caller.

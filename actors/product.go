@@ -9,29 +9,37 @@ import (
 
 // productActor owns what one product can sell. Its stock is the ledger's, less what
 // it gave to orders that are not decided yet.
+//
+// What different processors write stands apart, in lines of the cache of their own:
+// first what hardly ever changes, then what the actor writes, what whoever appends
+// writes, and what the journal's writer writes.
 type productActor struct {
-	mailbox
 	engine *Engine
 	// rules are read by everyone and replaced as a whole.
 	rules atomic.Pointer[inventory.Product]
-	// opening is the opening stock while its receipt is not recorded.
-	opening atomic.Int64
-	// board is the durable stock, for readers.
-	board boardCell
-	// ledger is the appended stock, and free what it has available: what the actor
-	// could sell if all undecided orders failed.
-	ledger ledger
-	free   atomic.Int64
 	// tenure changes when the state is rebuilt, under the journal's append lock.
 	tenure atomic.Pointer[tenure]
+	// opening is the opening stock while its receipt is not recorded.
+	opening atomic.Int64
 
 	// Only the actor touches what follows once it runs.
-	stock     inventory.Stock
+	stock inventory.Stock
+	mailbox
 	purchases purchases
 	// rebuiltAt is the last sequence that the state had when it was rebuilt: what
 	// settles an event up to there is in it already.
 	rebuiltAt uint64
 	parking   parking
+
+	// ledger is the appended stock, and free what it has available: what the actor
+	// could sell if all undecided orders failed.
+	ledger ledger
+	free   atomic.Int64
+
+	// board is the durable stock, for readers; marked says that the broadcast has to tell
+	// what it shows.
+	board  boardCell
+	marked atomic.Bool
 }
 
 func (p *productActor) handle(op *operation) {
@@ -48,7 +56,7 @@ func (p *productActor) handle(op *operation) {
 		p.finish(op)
 		p.serveParked()
 	case stepParkedTooLong:
-		p.parking.timed = false
+		p.parking.lot.timed = false
 		p.finish(op)
 		p.serveParked()
 	case stepRules:
@@ -61,7 +69,7 @@ func (p *productActor) handle(op *operation) {
 // take serves an order, says why not, or lets it wait.
 func (p *productActor) take(op *operation) {
 	verdict := p.judge(op)
-	if verdict.wait == waitNot && verdict.granted > 0 && p.parking.units.length() > 0 {
+	if verdict.wait == waitNot && verdict.granted > 0 && p.parking.waitsForUnits() {
 		verdict.wait = waitUnits // those who came before are served first
 	}
 	if verdict.wait != waitNot {
@@ -222,17 +230,33 @@ func (p *productActor) undo(op *operation) {
 	p.serveParked()
 }
 
-// setRules puts new rules in force. Safety is part of the stock, so actor and
-// ledger change in one moment.
+// setRules puts new rules in force. Safety is part of the stock, so actor and ledger
+// change in one moment, and so do the counts for a limit.
 func (p *productActor) setRules(op *operation) {
-	rules := op.rules
-	p.engine.journal.Hold(func(uint64) {
+	rules, r := op.rules, op.recount
+	p.engine.journal.Hold(func(appended uint64) {
+		switch {
+		case r != nil && (p.engine.recount != r || r.full), // it was given up
+			r == nil && needsRecount(p.rules.Load(), rules): // the rules were changed since
+			op.refusal = refusedRecounting
+			return
+		case r != nil:
+			p.ledger.replacePurchases(r.total())
+		case rules.PurchaseLimit == 0:
+			p.ledger.replacePurchases(nil)
+			p.purchases = nil
+		}
 		p.rules.Store(rules)
 		p.ledger.stock.Safety = rules.Safety
 		p.free.Store(p.ledger.stock.Available())
+		p.stock.Safety = rules.Safety
+		if r != nil {
+			p.renew(appended)
+		}
 	})
-	p.stock.Safety = rules.Safety
-	p.board.setSafety(rules.Safety)
+	if !op.refusal.Refused() {
+		p.board.setSafety(rules.Safety)
+	}
 	p.finish(op)
 	p.serveParked()
 }
@@ -278,11 +302,14 @@ func (p *productActor) answerFailed(op *operation) {
 
 // rebuild replaces the state by the ledger's.
 func (p *productActor) rebuild() {
-	p.engine.journal.Hold(func(appended uint64) {
-		p.tenure.Store(&tenure{p.tenure.Load().number + 1})
-		p.stock, p.rebuiltAt = p.ledger.stock, appended
-		p.purchases = p.ledger.copyPurchases()
-	})
+	p.engine.journal.Hold(p.renew)
+}
+
+// renew replaces the state by the ledger's, while nothing can be appended.
+func (p *productActor) renew(appended uint64) {
+	p.tenure.Store(&tenure{p.tenure.Load().number + 1})
+	p.stock, p.rebuiltAt = p.ledger.stock, appended
+	p.purchases = p.ledger.copyPurchases()
 }
 
 // refuse is never needed: all that products are sent is work already begun.
@@ -292,7 +319,7 @@ func (p *productActor) refuse(*operation) {
 
 var (
 	refusedRebuilt = inventory.Refusal{Code: inventory.CodeQuarantined,
-		Detail: "This part of the engine failed and was restarted. Nothing was changed; try again."}
+		Detail: "This part of the engine was restarted, after a failure or for new rules. Nothing was changed; try again."}
 	refusedUndecided = inventory.Refusal{Code: inventory.CodeOverloaded,
 		Detail: "Orders that want these units are being decided. Nothing was changed; try again."}
 )

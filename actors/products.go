@@ -8,37 +8,32 @@ import (
 // SetProduct implements [Facade].
 func (e *Engine) SetProduct(product inventory.Product) inventory.Refusal {
 	p := e.shelf.get(product.ID)
-	if p == nil {
+	switch {
+	case p == nil:
 		return refusedProductUnknown
+	case needsRecount(p.rules.Load(), &product):
+		return e.setCounted(p, &product)
 	}
-	if movesLimit(p.rules.Load(), &product) {
-		return refusedMovedLimit
-	}
+	return e.setRules(p, &product, nil)
+}
+
+// setRules lets the product's actor put rules in force, with what was counted for them, if
+// anything was.
+func (e *Engine) setRules(p *productActor, rules *inventory.Product, counted *recount) inventory.Refusal {
 	if refusal := e.enter(); refusal.Refused() {
 		return refusal
 	}
 	op := newOperation(e, stepRules)
-	op.begun, op.rules = true, &product
+	op.begun, op.rules, op.recount = true, rules, counted
 	p.push(op, true)
 	if !op.await(e.requestTimeout) {
 		return refusedTimeout
 	}
-	op.timer.Stop()
+	op.stopTimer()
 	refusal := op.refusal
 	op.recycle()
 	return refusal
 }
-
-// movesLimit reports whether new rules count the units of a customer from another
-// moment on, or begin or end to count them. What was bought until now would have to be
-// counted anew.
-func movesLimit(from, to *inventory.Product) bool {
-	limited := from.PurchaseLimit > 0
-	return limited != (to.PurchaseLimit > 0) || limited && from.SaleStartsAt != to.SaleStartsAt
-}
-
-var refusedMovedLimit = inventory.Refusal{Code: inventory.CodeValidationFailed,
-	Detail: "A limit per customer cannot be introduced, lifted or moved to another start of the sale while the product is on the shelf."}
 
 // AdjustStock implements [Facade].
 func (e *Engine) AdjustStock(request *AdjustStock) (StockReply, inventory.Refusal) {
@@ -79,6 +74,18 @@ func (e *Engine) Stock(product inventory.ID) (inventory.Stock, bool) {
 	return p.board.read(), true
 }
 
+// Sale implements [Facade].
+func (e *Engine) Sale(product inventory.ID) (*inventory.Product, inventory.Stock, bool) {
+	p := e.shelf.get(product)
+	if p == nil {
+		return nil, inventory.Stock{}, false
+	}
+	return p.rules.Load(), p.board.read(), true
+}
+
+// Epoch implements [Facade].
+func (e *Engine) Epoch() uint32 { return e.journal.Epoch() }
+
 // openingReason is the reason of the receipt that brings a product's first stock.
 const openingReason = "opening"
 
@@ -100,7 +107,8 @@ func (e *Engine) shelve(product *persistence.CatalogueProduct, stock inventory.S
 		return p, nil
 	}
 	p := &productActor{engine: e, stock: stock}
-	p.rules.Store(&product.Product)
+	rules := product.Product // not what surrounds it: name and description stay in SQL
+	p.rules.Store(&rules)
 	if stock.Version == 0 {
 		p.opening.Store(product.OpeningStock)
 	}
@@ -111,6 +119,7 @@ func (e *Engine) shelve(product *persistence.CatalogueProduct, stock inventory.S
 		return nil, err
 	}
 	e.shelf.put(product.ID, p)
+	e.broadcast.mark(p)
 	return p, nil
 }
 

@@ -23,17 +23,24 @@ type projector struct {
 	// bytes counts the bytes of the records that were projected since the start.
 	bytes atomic.Int64
 
-	// tried is the last run that was given to SQL: whether it was done is not known when
-	// the transaction failed.
-	tried struct {
-		to    persistence.Position
-		bytes int64
-	}
+	// tried is the furthest position that SQL was asked to go to: whether a transaction
+	// was done is not known when it failed, and the next may be larger.
+	tried persistence.Position
+	// outage is what is known of failures, and lapses of what SQL has lost.
+	outage outage
+	lapses lapses
+	// oldest is when the oldest record was decided that SQL does not have, or a moment
+	// before; zero when there is none.
+	oldest atomic.Int64
 
 	// interval is the least pause between two transactions. Few large transactions
-	// cost a fraction of many small ones. The pause is also several times as long as
-	// the transaction before it was, so that selling comes first: see pause.
+	// cost a fraction of many small ones. While much is sold, the pause is also several
+	// times as long as the transaction before it was, so that selling comes first: see
+	// pause.
 	interval time.Duration
+	// behind says that SQL may lack what came while it was away, or what a start has found:
+	// until it has all of that, there is no pause.
+	behind bool
 
 	mutex   sync.Mutex
 	changed chan struct{}
@@ -41,8 +48,9 @@ type projector struct {
 	// between two transactions.
 	wanted uint64
 	hurry  context.CancelFunc
-	// timeout is that of the next transaction.
-	timeout time.Duration
+	// timeout is that of the next transaction, recordsMax the bound of its records.
+	timeout    time.Duration
+	recordsMax int
 	// purgeAt is when old idempotency keys are looked for again.
 	purgeAt inventory.Instant
 
@@ -51,7 +59,8 @@ type projector struct {
 }
 
 func newProjector(e *Engine, interval time.Duration) *projector {
-	return &projector{engine: e, interval: interval, timeout: projectionTimeout, hurry: func() {}, changed: make(chan struct{}), ended: make(chan struct{})}
+	return &projector{engine: e, interval: interval, behind: true, timeout: projectionTimeout, recordsMax: projectionRecordsMax,
+		lapses: lapses{look: func(error) {}}, hurry: func() {}, changed: make(chan struct{}), ended: make(chan struct{})}
 }
 
 // position returns the sequence up to which SQL has everything.
@@ -96,39 +105,45 @@ func (p *projector) wait(ctx context.Context, sequence uint64) error {
 	}
 }
 
-// run projects until ctx ends. Failures are retried with growing pauses;
-// data that cannot be verified ends the program.
+// run projects until ctx ends. Failures are retried with growing pauses; data that
+// cannot be verified, and a database that has another owner, end the program.
 func (p *projector) run(ctx context.Context, from persistence.Position) {
-	pause := projectionPauseMin
 	for ctx.Err() == nil {
-		err := p.follow(ctx, &from, func() { pause = projectionPauseMin })
+		working, end := p.untilLapse(ctx)
+		err := p.follow(working, &from)
+		if errors.Is(context.Cause(working), errLapsed) {
+			err = errLapsed
+		}
+		end()
+		if err != nil && !endsProjection(ctx, err) {
+			p.failed(err)
+			from, err = p.findPosition(ctx, from)
+		}
 		switch {
+		case err == nil:
 		case ctx.Err() != nil, errors.Is(err, persistence.ErrJournalClosed):
 			return
-		case errors.Is(err, persistence.ErrCorrupt):
-			p.engine.log.Error("the projection stops: data cannot be verified", "error", err)
-			p.engine.failed(err)
+		case errors.Is(err, persistence.ErrCorrupt), errors.Is(err, persistence.ErrPositionMoved):
+			p.outage.note(err, p.engine.clock.Now())
+			p.engine.log.Error("the projection stops", "class", classOf(err), "error", err)
+			p.engine.giveUp(err)
 			return
-		}
-		p.engine.log.Warn("the projection failed and will be tried again", "error", err, "pause", pause)
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pause):
-		}
-		pause = min(pause*2, projectionPauseMax)
-		if position, err := p.engine.store.Position(ctx); err == nil {
-			if position != from && position == p.tried.to { // it was done, although it failed
-				p.bytes.Add(p.tried.bytes)
-				pause = projectionPauseMin
+		default:
+			p.failed(err)
+			if p.rest(ctx) != nil {
+				return
 			}
-			from = position
 		}
 	}
 }
 
+// endsProjection reports whether the projection cannot go on after err.
+func endsProjection(ctx context.Context, err error) bool {
+	return ctx.Err() != nil || errors.Is(err, persistence.ErrJournalClosed) || errors.Is(err, persistence.ErrCorrupt)
+}
+
 // follow projects run after run from the position on until something fails.
-func (p *projector) follow(ctx context.Context, from *persistence.Position, succeeded func()) error {
+func (p *projector) follow(ctx context.Context, from *persistence.Position) error {
 	reader, err := p.engine.journal.ReadFrom(*from)
 	if err != nil {
 		return fmt.Errorf("read the journal after %s: %w", *from, err)
@@ -136,21 +151,43 @@ func (p *projector) follow(ctx context.Context, from *persistence.Position, succ
 	defer reader.Close()
 	p.advance(*from)
 	for {
-		records, to, bytes, err := nextRun(ctx, reader)
+		if p.engine.journal.DurableSequence() == from.Sequence {
+			p.oldest.Store(0)
+		}
+		if err := p.purgeWhileIdle(ctx, *from); err != nil {
+			return err
+		}
+		records, to, bytes, err := nextRun(ctx, reader, p.recordsMax)
 		if err != nil {
 			return err
 		}
-		p.tried.to, p.tried.bytes = to, bytes
-		began := p.engine.clock.Now()
+		if to.Sequence > p.tried.Sequence {
+			p.tried = to
+		}
+		p.oldest.Store(int64(records[0].Event.At))
+		began, durable := p.engine.clock.Now(), p.engine.journal.DurableSequence()
 		if err := p.project(ctx, *from, to, records); err != nil {
 			return err
 		}
+		worked := time.Duration(p.engine.clock.Now() - began)
+		if came := p.engine.journal.DurableSequence() - durable; came*projectionIdleFactor < uint64(len(records)) {
+			worked = 0 // few need the processors
+		}
+		if len(records) < projectionRecordsMax && bytes < projectionBytesMax {
+			p.behind = false // that was all there was
+		}
 		*from = to
 		p.bytes.Add(bytes)
-		succeeded()
+		p.oldest.Store(int64(records[len(records)-1].Event.At))
+		p.succeeded()
 		p.advance(to)
 		p.purge(ctx)
-		p.pause(ctx, to.Sequence, time.Duration(p.engine.clock.Now()-began))
+		if worked == 0 || p.engine.retention.overdue() {
+			if err := p.engine.retention.purge(ctx, to); err != nil {
+				return err
+			}
+		}
+		p.pause(ctx, to.Sequence, worked)
 	}
 }
 
@@ -161,6 +198,9 @@ func (p *projector) purge(ctx context.Context) {
 		return
 	}
 	p.purgeAt = now.Add(inventory.Instant(purgeInterval))
+	if p.engine.clockJumped() {
+		return
+	}
 	purged, err := p.engine.store.PurgeKeys(ctx, now.Add(-inventory.Instant(keyRetention)), purgeKeysMax)
 	switch {
 	case err != nil:
@@ -172,9 +212,15 @@ func (p *projector) purge(ctx context.Context) {
 
 // pause lets records gather, and leaves the processors to those who sell: the
 // projection works for at most a tenth of the time, until somebody waits for it
-// or so many records have gathered that it must keep up.
+// or so many records have gathered that it must keep up. worked is how long it has
+// worked while others sold. When answers wait for SQL, records gather while the
+// transaction before them runs, and there is no pause. Nor is there one after an outage:
+// with pauses, what has gathered would stay, and another outage would soon meet the bound.
 func (p *projector) pause(ctx context.Context, from uint64, worked time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, max(p.interval, projectionRestFactor*worked))
+	if p.engine.commits != nil || p.behind {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, restAfter(p.interval, worked))
 	defer cancel()
 	p.mutex.Lock()
 	p.hurry = cancel
@@ -185,9 +231,15 @@ func (p *projector) pause(ctx context.Context, from uint64, worked time.Duration
 	_ = p.engine.journal.WaitDurable(ctx, from+projectionEagerRecords)
 }
 
+// restAfter returns how long the projection rests after it has worked for so long. A
+// database that was slow to answer has worked little: its time is not the processors'.
+func restAfter(interval, worked time.Duration) time.Duration {
+	return max(interval, min(projectionRestFactor*worked, projectionRestMax))
+}
+
 // nextRun waits for a batch and takes those that are there already with it, up
-// to projectionRecordsMax.
-func nextRun(ctx context.Context, reader persistence.Reader) (records []persistence.Record, end persistence.Position, bytes int64, err error) {
+// to recordsMax and projectionBytesMax.
+func nextRun(ctx context.Context, reader persistence.Reader, recordsMax int) (records []persistence.Record, end persistence.Position, bytes int64, err error) {
 	batch, err := reader.Next(ctx)
 	for {
 		if err != nil {
@@ -198,7 +250,7 @@ func nextRun(ctx context.Context, reader persistence.Reader) (records []persiste
 		}
 		end, bytes = batch.End, bytes+recordBytes(&batch)
 		var more bool
-		if len(records) < projectionRecordsMax {
+		if len(records) < recordsMax && bytes < projectionBytesMax {
 			batch, more, err = reader.TryNext()
 		}
 		if !more && err == nil {
@@ -227,22 +279,36 @@ func appendRecords(records []persistence.Record, batch *persistence.Batch) ([]pe
 	return records, nil
 }
 
+// project runs one transaction. After one that took too long, the next has half as many
+// records, as far as a batch of the journal can be divided, which is not at all: so it
+// has twice the time as well. Each that is committed lets the next one be larger again,
+// and have no more time than several times what it took.
 func (p *projector) project(ctx context.Context, from, to persistence.Position, records []persistence.Record) error {
 	limited, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
+	began := p.engine.clock.Now()
 	if err := p.engine.store.Project(limited, from, to, records); err != nil {
-		if limited.Err() != nil && ctx.Err() == nil {
+		if ctx.Err() == nil && (limited.Err() != nil || errors.Is(err, context.DeadlineExceeded)) {
 			p.timeout = min(2*p.timeout, projectionTimeoutMax)
+			p.recordsMax = max(min(p.recordsMax, len(records))/2, 1)
 		}
 		return fmt.Errorf("project up to %s: %w", to, err)
 	}
+	p.recordsMax = min(2*p.recordsMax, projectionRecordsMax)
+	took := time.Duration(p.engine.clock.Now() - began)
+	p.timeout = min(p.timeout, max(projectionTimeout, projectionTimeoutSlack*took))
 	return nil
 }
 
-// advance tells everyone that SQL has everything up to the position.
+// advance tells everyone that SQL has everything up to the position: first those who
+// wait for that and no more, before the actors forget what they were told.
 func (p *projector) advance(to persistence.Position) {
+	if p.engine.commits != nil {
+		p.engine.commits.release(to.Sequence)
+	}
 	p.mutex.Lock()
 	p.sequence.Store(to.Sequence)
+	p.lapses.furthest.Store(max(p.lapses.furthest.Load(), to.Sequence))
 	for _, a := range p.engine.actors {
 		a.post(stepProjected)
 	}

@@ -1,6 +1,6 @@
 package actors
 
-// queue is a first-in, first-out queue without a bound of its own. Its memory is a
+// queue is a first-in, first-out queue without a bound of its own but 2^31 items. Its memory is a
 // chain of blocks: growing copies nothing, and what was taken is free for the
 // collector at once. The zero queue is empty and takes no memory; an empty one that
 // was used keeps a block.
@@ -8,8 +8,8 @@ type queue[T any] struct {
 	first, last *queueBlock[T]
 	// taken is how many of the first block are gone, filled how many of the last are
 	// in use.
-	taken, filled int
-	items         int
+	taken, filled int32
+	items         int32
 }
 
 // queueBlockItems is how many items one block has.
@@ -20,7 +20,7 @@ type queueBlock[T any] struct {
 	next  *queueBlock[T]
 }
 
-func (q *queue[T]) length() int { return q.items }
+func (q *queue[T]) length() int { return int(q.items) }
 
 // front returns the oldest item. The queue must not be empty.
 func (q *queue[T]) front() *T { return &q.first.items[q.taken] }

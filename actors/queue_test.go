@@ -51,7 +51,7 @@ func TestTheFirstDeadlineIsKnown(t *testing.T) {
 		d := deadlines{clock: clock.NewManual(0)}
 		var held []*heldOrder
 		hold := func(end int) {
-			record := newHeldOrder(nil)
+			record := &heldOrder{}
 			record.State, record.ExpiresAt = inventory.Reserved, inventory.Instant(end)
 			held = append(held, record)
 			d.follow(record)
@@ -79,7 +79,7 @@ func TestTheFirstDeadlineIsKnown(t *testing.T) {
 			}
 			require.Len(t, d.heap, len(held))
 			for i, item := range d.heap {
-				require.Equal(t, i+1, item.record.place)
+				require.EqualValues(t, i+1, item.record.place)
 				require.LessOrEqual(t, d.heap[max(i-1, 0)/deadlineChildren].at, item.at)
 			}
 			if len(held) == 0 {

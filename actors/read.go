@@ -11,12 +11,12 @@ import (
 )
 
 // read answers with an order in memory, or says that it is not there.
-func (a *orderActor) read(op *operation) { a.answerRecord(op, a.memory.orders[op.event.Order]) }
+func (a *orderActor) read(op *operation) { a.answerRecord(op, a.memory.orders.get(op.event.Order)) }
 
 // readByKey answers with the order that a key in memory placed.
 func (a *orderActor) readByKey(op *operation) {
-	entry, ok := a.engine.keys.get(op.event.Key)
-	if ok && (entry.inFlight || entry.sequence > a.engine.journal.DurableSequence()) {
+	entry, known := a.engine.keys.get(op.event.Key)
+	if known && (entry.inFlight || entry.sequence > a.engine.acknowledged()) {
 		a.refuseWith(op, refusedInProgress)
 		return
 	}
@@ -24,7 +24,7 @@ func (a *orderActor) readByKey(op *operation) {
 }
 
 func (a *orderActor) answerRecord(op *operation, record *heldOrder) {
-	if record == nil || record.placed > a.engine.journal.DurableSequence() {
+	if record == nil || record.placed > a.engine.acknowledged() {
 		op.missing = true
 	} else {
 		op.order, op.waitFor = record.Order, record.Sequence
@@ -34,7 +34,7 @@ func (a *orderActor) answerRecord(op *operation, record *heldOrder) {
 
 // list answers with a customer's orders in memory.
 func (a *orderActor) list(op *operation) {
-	op.found, op.waitFor = a.memory.ordersOf(&op.filter, a.engine.journal.DurableSequence())
+	op.found, op.waitFor = a.memory.ordersOf(op.filter, a.engine.acknowledged())
 	a.finish(op)
 }
 
@@ -43,7 +43,11 @@ func (a *orderActor) list(op *operation) {
 func (e *Engine) Order(ctx context.Context, id, owner inventory.ID) (inventory.Order, inventory.Refusal) {
 	order, missing, refusal := e.ask(stepRead, e.actorOf(id.Shard()), inventory.Event{Order: id})
 	if missing {
-		order, refusal = orderFromStore(e.store.OrderByID(ctx, id))
+		err := e.fromStore(ctx, func() (err error) {
+			order, err = e.store.OrderByID(ctx, id)
+			return err
+		})
+		order, refusal = orderFromStore(order, err)
 	}
 	if !refusal.Refused() && !owner.IsZero() && order.Customer != owner {
 		return inventory.Order{}, refusedOrderUnknown
@@ -57,7 +61,11 @@ func (e *Engine) OrderByKey(ctx context.Context, customer inventory.ID, key inve
 	if !missing {
 		return order, refusal
 	}
-	used, err := e.store.KeyByFingerprint(ctx, key)
+	var used persistence.IdempotencyKey
+	err := e.fromStore(ctx, func() (err error) {
+		used, err = e.store.KeyByFingerprint(ctx, key)
+		return err
+	})
 	if err == nil && used.Kind != inventory.OrderPlaced {
 		err = persistence.ErrNotFound
 	}
@@ -94,11 +102,14 @@ func orderFromStore(order inventory.Order, err error) (inventory.Order, inventor
 
 // Orders implements [Facade]. One customer's orders are merged from memory and
 // SQL, so the last ones are there although SQL may be behind or away. Everyone's
-// orders come from SQL, once it has caught up with what is durable now.
+// orders come from SQL, once it has caught up with what is acknowledged now.
 func (e *Engine) Orders(ctx context.Context, filter persistence.OrderFilter) ([]inventory.Order, inventory.Refusal) {
-	if filter.Customer.IsZero() {
-		if err := e.projector.wait(ctx, e.journal.DurableSequence()); err != nil {
-			return nil, refusedStoreUnavailable
+	if filter.Customer.IsZero() || filter.Whole {
+		// What comes after the first page of a whole list was waited for with that page.
+		if !filter.Whole || filter.Before.IsZero() {
+			if err := e.projector.wait(ctx, e.acknowledged()); err != nil {
+				return nil, refusedStoreUnavailable
+			}
 		}
 		orders, err := e.store.Orders(ctx, filter)
 		if err != nil {
@@ -141,7 +152,7 @@ func (e *Engine) recentOrders(filter persistence.OrderFilter) ([]inventory.Order
 		return nil, refusal
 	}
 	op := newOperation(e, stepList)
-	op.filter = filter
+	op.filter = &filter
 	if refusal := e.do(op, e.actorOf(shardOf(filter.Customer))); refusal.Refused() {
 		return nil, refusal
 	}

@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"context"
 	"fmt"
 	"time"
 
@@ -19,7 +18,8 @@ func (a *orderActor) startRebuild() {
 	a.rebuilding = true
 	a.tenure++
 	tenure := a.tenure + 1
-	a.memory, a.lookups = newOrderMemory(), make(map[inventory.ID][]*operation)
+	a.discarded = append(a.discarded, a.memory.allocator)
+	a.memory, a.lookups = newOrderMemory(a.engine.directory), make(map[inventory.ID][]*operation)
 	a.deadlines.clear()
 	a.engine.rebuilds.Go(func() {
 		memory, err := a.engine.loadMemory(a)
@@ -51,7 +51,7 @@ func (e *Engine) loadMemory(a *orderActor) (*orderMemory, error) {
 	}
 	owned := func(order *inventory.Order) bool { return e.actorOf(order.ID.Shard()) == a }
 	for pause := projectionPauseMin; ; pause = min(pause*2, projectionPauseMax) {
-		memory, err := readMemory(e.life, e.store, owned)
+		memory, err := e.readMemory(a, owned)
 		if err == nil {
 			return memory, nil
 		}
@@ -64,28 +64,46 @@ func (e *Engine) loadMemory(a *orderActor) (*orderMemory, error) {
 	}
 }
 
-func readMemory(ctx context.Context, store persistence.Store, owned func(*inventory.Order) bool) (*orderMemory, error) {
-	memory := newOrderMemory()
-	err := store.EachReservedOrder(ctx, func(order inventory.Order) error {
-		if owned(&order) {
-			memory.add(&heldOrder{Order: order})
-		}
-		return nil
+func (e *Engine) readMemory(a *orderActor, owned func(*inventory.Order) bool) (*orderMemory, error) {
+	memory := newOrderMemory(e.directory)
+	err := e.fromStore(e.life, func() error {
+		return e.store.EachReservedOrder(e.life, func(order inventory.Order) error {
+			if owned(&order) {
+				memory.add(memory.make(&order, a.number))
+			}
+			return nil
+		})
 	})
+	if err != nil {
+		e.directory.removeAll(memory.allocator)
+	}
 	return &memory, err
+}
+
+// discard lets go of a memory that was rebuilt and comes too late.
+func (a *orderActor) discard(op *operation) {
+	if op.memory != nil {
+		a.engine.directory.removeAll(op.memory.allocator)
+		op.memory = nil
+	}
 }
 
 // install takes over a memory that was rebuilt.
 func (a *orderActor) install(op *operation) {
-	a.memory = *op.memory
-	a.engine.keys.forget(a, a.engine.keyFilter)
-	for _, record := range a.memory.orders {
-		a.engine.keys.put(record.Key, keyEntry{body: record.Body, kind: inventory.OrderPlaced, record: record, owner: a})
-		a.deadlines.follow(record)
+	a.discarded = append(a.discarded, a.memory.allocator)
+	a.memory, op.memory = *op.memory, nil
+	a.engine.keys.forget(a.number, a.engine.keyFilter)
+	for _, discarded := range a.discarded {
+		a.engine.directory.removeAll(discarded)
 	}
+	a.discarded = nil
+	a.memory.orders.each(func(record *heldOrder) {
+		a.engine.keys.putOrder(record)
+		a.deadlines.follow(record)
+	})
 	a.rebuilding = false
 	a.engine.quarantined.Add(-1)
 	a.finish(op)
 	a.post(stepExpire)
-	a.engine.log.Info("an order actor was rebuilt", "actor", a.pid.ID, "orders_held", len(a.memory.orders))
+	a.engine.log.Info("an order actor was rebuilt", "actor", a.pid.ID, "orders_held", a.memory.orders.length())
 }

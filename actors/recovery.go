@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -41,6 +40,7 @@ func (e *Engine) Recover(ctx context.Context) error {
 	if err := r.endDueHolds(); err != nil {
 		return err
 	}
+	e.broadcast.start()
 	e.log.Info("recovered", "products", r.products, "orders_held", r.held, "keys", r.keys,
 		"position", position.Sequence, "records_replayed", r.replayed, "duration", time.Duration(e.clock.Now()-started))
 	return nil
@@ -55,36 +55,91 @@ type recovery struct {
 	latest inventory.Instant
 }
 
-// load reads the state of SQL.
+// load reads the state of SQL. The keys concern nothing else, so they are read beside
+// the rest: a start with a million products and keys is that much shorter.
 func (r *recovery) load() error {
-	if err := r.engine.store.EachProduct(r.ctx, r.loadProduct); err != nil {
+	workers, ctx := errgroup.WithContext(r.ctx)
+	workers.Go(func() error { return r.loadKeys(ctx) })
+	workers.Go(func() error { return r.loadState(ctx) })
+	return workers.Wait()
+}
+
+// loadState reads the products and what is held and counted of them.
+func (r *recovery) loadState(ctx context.Context) error {
+	if err := r.loadProducts(ctx); err != nil {
 		return fmt.Errorf("load the products: %w", err)
 	}
-	if err := r.engine.store.EachReservedOrder(r.ctx, r.loadOrder); err != nil {
+	if err := r.engine.store.EachReservedOrder(ctx, r.loadOrder); err != nil {
 		return fmt.Errorf("load the held orders: %w", err)
 	}
-	if err := r.engine.store.EachPurchase(r.ctx, r.loadPurchase); err != nil {
+	if err := r.engine.store.EachPurchase(ctx, r.loadPurchase); err != nil {
 		return fmt.Errorf("load the purchases that count towards limits: %w", err)
 	}
+	return nil
+}
+
+// loadKeys reads the keys that are remembered. Nobody else uses the filter meanwhile.
+func (r *recovery) loadKeys(ctx context.Context) error {
 	since := r.engine.clock.Now().Add(-inventory.Instant(keyRetention))
-	if err := r.engine.store.EachKey(r.ctx, since, r.loadKey); err != nil {
+	if err := r.engine.store.EachKey(ctx, since, r.loadKey); err != nil {
 		return fmt.Errorf("load the idempotency keys: %w", err)
 	}
 	return nil
 }
 
-func (r *recovery) loadProduct(product persistence.CatalogueProduct, stock inventory.Stock) error {
-	if _, err := r.engine.shelve(&product, stock); err != nil {
-		return err
+// loadedProducts is how many products are read before they are put on the shelf.
+const loadedProducts = 1_024
+
+// loadedProduct is one product as SQL has it.
+type loadedProduct struct {
+	product persistence.CatalogueProduct
+	stock   inventory.Stock
+}
+
+// loadProducts puts all products on the shelf, on another processor than the one that
+// reads them.
+func (r *recovery) loadProducts(ctx context.Context) error {
+	workers, ctx := errgroup.WithContext(ctx)
+	read := make(chan []loadedProduct, 1)
+	send := func(products []loadedProduct) error {
+		select {
+		case read <- products:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
-	r.products++
-	return nil
+	workers.Go(func() error {
+		defer close(read)
+		var products []loadedProduct
+		err := r.engine.store.EachProduct(ctx, func(product persistence.CatalogueProduct, stock inventory.Stock) error {
+			if products = append(products, loadedProduct{product, stock}); len(products) < loadedProducts {
+				return nil
+			}
+			full := products
+			products = make([]loadedProduct, 0, loadedProducts)
+			return send(full)
+		})
+		return errors.Join(err, send(products))
+	})
+	workers.Go(func() error {
+		for products := range read {
+			for i := range products {
+				if _, err := r.engine.shelve(&products[i].product, products[i].stock); err != nil {
+					return err
+				}
+			}
+			r.products += len(products)
+		}
+		return nil
+	})
+	return workers.Wait()
 }
 
 func (r *recovery) loadOrder(order inventory.Order) error {
-	record := &heldOrder{Order: order}
-	a := r.hold(record)
-	r.engine.keys.put(record.Key, keyEntry{body: record.Body, kind: inventory.OrderPlaced, record: record, owner: a})
+	record := r.make(&order)
+	r.hold(record)
+	r.engine.keys.putOrder(record)
 	for i := range order.Lines {
 		if order.Lines[i].Quantity > 0 {
 			p := r.engine.shelf.get(order.Lines[i].ProductID)
@@ -110,7 +165,7 @@ func (r *recovery) loadKey(key persistence.IdempotencyKey) error {
 
 // hold puts an order in the memory of its actor.
 func (r *recovery) hold(record *heldOrder) *orderActor {
-	a := r.engine.actorOf(record.ID.Shard())
+	a := r.engine.actors[record.owner]
 	a.memory.add(record)
 	a.deadlines.follow(record)
 	r.latest = max(r.latest, record.UpdatedAt)
@@ -149,7 +204,7 @@ func (r *recovery) apply(record *persistence.Record) error {
 	r.latest = max(r.latest, event.At)
 	if event.Kind == inventory.StockAdjusted {
 		a := r.engine.actorOf(shardOfKey(event.Key))
-		r.engine.keys.put(event.Key, keyEntry{body: event.Body, kind: event.Kind, sequence: record.Sequence, owner: a})
+		r.engine.keys.put(event.Key, &keyEntry{body: event.Body, kind: event.Kind, sequence: record.Sequence, owner: a.number})
 		a.memory.awaitProjection(record.Sequence, nil, event.Key)
 		return r.applyToStock(event, 0, 0)
 	}
@@ -178,12 +233,16 @@ func (r *recovery) apply(record *persistence.Record) error {
 	return nil
 }
 
+// otherDatabase says what it means that SQL lacks what the journal goes on from.
+const otherDatabase = "the database is empty, or not the one that the journal was written with: " +
+	"put that one back, from a backup, with \"holdfast restore --database-only\""
+
 // applyToStock folds one record into the products.
 func (r *recovery) applyToStock(event *inventory.Event, placed, heldUntil inventory.Instant) error {
 	for _, line := range event.Moves() {
 		p := r.engine.shelf.get(line.ProductID)
 		if p == nil {
-			return fmt.Errorf("product %s is not in the catalogue", line.ProductID)
+			return fmt.Errorf("product %s is not in the catalogue: %s", line.ProductID, otherDatabase)
 		}
 		if err := p.ledger.admits(event, line); err != nil {
 			return fmt.Errorf("%s of %d units of product %s: %w", event.Kind, line.Quantity, line.ProductID, err)
@@ -202,18 +261,20 @@ func (r *recovery) applyToStock(event *inventory.Event, placed, heldUntil invent
 func (r *recovery) keep(order *heldOrder, event *inventory.Event, sequence uint64) {
 	a := r.hold(order)
 	key := event.Key
-	if event.Kind.HasKey() {
-		r.engine.keys.put(key, keyEntry{body: event.Body, kind: event.Kind, record: order, sequence: sequence, owner: a})
-	}
-	if event.Kind == inventory.OrderPlaced {
-		key = inventory.Fingerprint{}
+	switch {
+	case event.Kind == inventory.OrderPlaced:
+		order.placed = sequence
+		r.engine.keys.putOrder(order)
+		key = inventory.Fingerprint{} // it stays as long as the order does
+	case event.Kind.HasKey():
+		r.engine.keys.put(key, &keyEntry{body: event.Body, kind: event.Kind, record: order, sequence: sequence, owner: a.number})
 	}
 	a.memory.awaitProjection(sequence, order, key)
 }
 
 // orderOf returns the order that an event continues, or a new one.
 func (r *recovery) orderOf(event *inventory.Event) (*heldOrder, error) {
-	if order := r.engine.actorOf(event.Order.Shard()).memory.orders[event.Order]; order != nil {
+	if order := r.engine.actorOf(event.Order.Shard()).memory.orders.get(event.Order); order != nil {
 		return order, nil
 	}
 	return r.find(event)
@@ -222,17 +283,27 @@ func (r *recovery) orderOf(event *inventory.Event) (*heldOrder, error) {
 // find returns the record that an event of an order outside memory applies to.
 func (r *recovery) find(event *inventory.Event) (*heldOrder, error) {
 	if event.Kind == inventory.OrderPlaced {
-		return &heldOrder{}, nil
+		return r.make(&inventory.Order{ID: event.Order}), nil
 	}
 	order, err := r.engine.store.OrderByID(r.ctx, event.Order)
-	if errors.Is(err, persistence.ErrNotFound) {
-		return nil, fmt.Errorf("order %s was never placed", event.Order)
+	switch {
+	case errors.Is(err, persistence.ErrNotFound):
+		return nil, fmt.Errorf("order %s was never placed: %s", event.Order, otherDatabase)
+	case err != nil:
+		return nil, err
 	}
-	return &heldOrder{Order: order}, err
+	return r.make(&order), nil
+}
+
+// make returns a record of an order, which has an ID, in the memory of its actor.
+func (r *recovery) make(order *inventory.Order) *heldOrder {
+	a := r.engine.actorOf(order.ID.Shard())
+	return a.memory.make(order, a.number)
 }
 
 // endDueHolds ends the holds that ended while the program did not run, and returns
-// when that is durable. On a full disk they wait until there is space.
+// when that, and all that was replayed, may be shown. On a full disk they wait until
+// there is space.
 func (r *recovery) endDueHolds() error {
 	for due := true; due; {
 		due = false
@@ -263,15 +334,15 @@ func (a *orderActor) askToEndHolds() bool {
 func (r *recovery) check() error {
 	reserved := make(map[inventory.ID]int64)
 	for _, a := range r.engine.actors {
-		for _, order := range a.memory.orders {
+		a.memory.orders.each(func(order *heldOrder) {
 			if order.State != inventory.Reserved {
-				continue
+				return
 			}
 			r.held++
 			for i := range order.Lines {
 				reserved[order.Lines[i].ProductID] += order.Lines[i].Quantity
 			}
-		}
+		})
 	}
 	var failure error
 	r.engine.shelf.each(func(id inventory.ID, p *productActor) bool {
@@ -286,59 +357,4 @@ func (r *recovery) check() error {
 		return failure == nil
 	})
 	return failure
-}
-
-// receiveOpenings issues the receipts of products whose creation was cut off
-// between the catalogue and the journal.
-func (r *recovery) receiveOpenings() error {
-	var missing []*productActor
-	r.engine.shelf.each(func(_ inventory.ID, p *productActor) bool {
-		if p.board.read().Version > 0 {
-			p.opening.Store(0)
-		} else if p.opening.Load() > 0 {
-			missing = append(missing, p)
-		}
-		return true
-	})
-	var next, waiting atomic.Int64
-	var workers errgroup.Group
-	for range min(openingsParallel, len(missing)) {
-		workers.Go(func() error {
-			for n := next.Add(1); n <= int64(len(missing)); n = next.Add(1) {
-				received, err := r.receiveMissing(missing[n-1])
-				if err != nil {
-					return err
-				}
-				if !received {
-					waiting.Add(1)
-				}
-			}
-			return nil
-		})
-	}
-	err := workers.Wait()
-	if len(missing) > 0 {
-		r.engine.log.Info("issued opening receipts that were missing", "products", len(missing), "wait_for_space_on_the_disk", waiting.Load())
-	}
-	return err
-}
-
-// receiveMissing issues one receipt. Without space on the disk it comes with the
-// product's first adjustment, or at the next start.
-func (r *recovery) receiveMissing(p *productActor) (received bool, err error) {
-	for r.ctx.Err() == nil {
-		switch refusal := r.engine.receiveOpening(p); {
-		case !refusal.Refused():
-			return true, nil
-		case refusal.Code == inventory.CodeStorageFull:
-			return false, nil
-		case refusal.Code != inventory.CodeOverloaded:
-			return false, fmt.Errorf("receive the opening stock of product %s: %w", p.rules.Load().ID, refusal)
-		}
-		// The journal is behind: there is room again when it has written what it has.
-		if err := r.engine.waitAppended(r.ctx); err != nil {
-			return false, fmt.Errorf("receive the opening stock of product %s: %w", p.rules.Load().ID, err)
-		}
-	}
-	return false, r.ctx.Err()
 }

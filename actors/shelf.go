@@ -10,34 +10,32 @@ import (
 // shelf finds product actors by ID. It is split so that readers do not meet.
 type shelf struct {
 	count atomic.Int64
-	parts [64]struct {
-		mutex    sync.RWMutex
-		products map[inventory.ID]*productActor
-	}
+	parts [indexParts]shelfPart
 }
 
-func newShelf() *shelf {
-	s := &shelf{}
-	for i := range s.parts {
-		s.parts[i].products = make(map[inventory.ID]*productActor)
-	}
-	return s
+type shelfPart struct {
+	mutex sync.RWMutex
+	table table[productActor]
 }
+
+func newShelf() *shelf { return &shelf{} }
 
 // get returns the product's actor, or nil.
 func (s *shelf) get(id inventory.ID) *productActor {
-	part := &s.parts[id[15]&63]
+	name := [16]byte(id)
+	part := &s.parts[partOf(&name)]
 	part.mutex.RLock()
 	defer part.mutex.RUnlock()
-	return part.products[id]
+	return part.table.get(&name)
 }
 
 // put adds a product's actor.
 func (s *shelf) put(id inventory.ID, product *productActor) {
-	part := &s.parts[id[15]&63]
+	name := [16]byte(id)
+	part := &s.parts[partOf(&name)]
 	part.mutex.Lock()
 	defer part.mutex.Unlock()
-	part.products[id] = product
+	part.table.put(&name, product)
 	s.count.Add(1)
 }
 
@@ -46,12 +44,10 @@ func (s *shelf) each(visit func(inventory.ID, *productActor) bool) {
 	for i := range s.parts {
 		part := &s.parts[i]
 		part.mutex.RLock()
-		for id, product := range part.products {
-			if !visit(id, product) {
-				part.mutex.RUnlock()
-				return
-			}
-		}
+		more := part.table.each(func(name [16]byte, product *productActor) bool { return visit(name, product) })
 		part.mutex.RUnlock()
+		if !more {
+			return
+		}
 	}
 }

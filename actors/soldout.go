@@ -40,6 +40,9 @@ func (p *productActor) refuseShort(quantity int64, partial bool) inventory.Refus
 		return inventory.Refusal{}
 	}
 	stock := p.board.read()
+	if p.engine.commits != nil && stock.Available() != free {
+		return inventory.Refusal{} // SQL may be away for long: the actor knows what is held
+	}
 	stock.OnHand += free - stock.Available() // the board may lag behind
 	return inventory.RefuseStock(p.rules.Load().ID, stock, quantity)
 }
@@ -47,10 +50,7 @@ func (p *productActor) refuseShort(quantity int64, partial bool) inventory.Refus
 // mayKnowKey reports whether the key may stand for something: first the table, then
 // the filter, which knows a key before the table forgets it.
 func (e *Engine) mayKnowKey(key inventory.Fingerprint) bool {
-	if _, known := e.keys.get(key); known {
-		return true
-	}
-	return e.keyFilter.mayContain(key)
+	return e.keys.has(key) || e.keyFilter.mayContain(key)
 }
 
 // explain completes the refusal of an order for want of units: it names every line

@@ -14,7 +14,8 @@ func (e *Engine) Stop(ctx context.Context) error {
 	if e.inFlight.Load() == 0 {
 		e.drainOnce.Do(func() { close(e.drained) })
 	}
-	defer e.projector.stop()
+	defer e.broadcast.end()
+	defer e.endProjection()
 	defer e.rebuilds.Wait()
 	defer e.end()
 	select {
@@ -24,4 +25,13 @@ func (e *Engine) Stop(ctx context.Context) error {
 	}
 	e.lookupsWG.Wait()
 	return e.projector.wait(ctx, e.journal.DurableSequence())
+}
+
+// endProjection ends the projector. Who still waits for SQL then waits in vain, and is
+// told so.
+func (e *Engine) endProjection() {
+	e.projector.stop()
+	if e.commits != nil {
+		e.commits.abandon()
+	}
 }

@@ -54,6 +54,13 @@ func (l *ledger) purchased(customer inventory.ID) int64 {
 	return l.purchases[customer]
 }
 
+// replacePurchases puts other counts in place of those that there were.
+func (l *ledger) replacePurchases(counted purchases) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	l.purchases = counted
+}
+
 // copyPurchases returns a copy for the actor.
 func (l *ledger) copyPurchases() purchases {
 	l.mutex.Lock()
@@ -67,12 +74,20 @@ func (l *ledger) copyPurchases() purchases {
 type purchases map[inventory.ID]int64
 
 func (p *purchases) apply(event *inventory.Event, line *inventory.Line) {
+	if units := purchased(event, line); units != 0 {
+		p.add(event.Customer, units)
+	}
+}
+
+// purchased returns how many more units of the line its customer has after the event.
+func purchased(event *inventory.Event, line *inventory.Line) int64 {
 	switch event.Kind {
 	case inventory.OrderPlaced:
-		p.add(event.Customer, line.Quantity)
+		return line.Quantity
 	case inventory.OrderCancelled, inventory.OrderExpired, inventory.OrderReduced:
-		p.add(event.Customer, -line.Quantity)
+		return -line.Quantity
 	}
+	return 0
 }
 
 func (p *purchases) add(customer inventory.ID, units int64) {
