@@ -1,12 +1,16 @@
 package api
 
 import (
+	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"holdfast/persistence"
 )
 
 // matrixPath fills the parameters of a path with what exists nowhere.
@@ -19,19 +23,38 @@ func matrixPath(path string) string {
 // meant gets past the check, whatever follows; any other does not.
 func TestEveryRouteIsForItsCallersOnly(t *testing.T) {
 	s := newStand(t)
+	persons := 0
+	person := func(role persistence.Role) func() string { // anew each time: some routes end the session
+		return func() string {
+			persons++
+			access, _ := s.person(fmt.Sprintf("%d@example.org", persons), role)
+			return access
+		}
+	}
 	callers := map[string]struct {
-		credential string
+		credential func() string
 		class      access
-	}{"nobody": {"", 0}, "customer": {s.customer, customers}, "service": {s.service, services}, "admin": {s.admin, admins},
-		"forger": {s.customer + "x", 0}}
+	}{"nobody": {func() string { return "" }, 0}, "customer": {person(persistence.RoleCustomer), customers},
+		"service": {func() string { return s.service }, services}, "admin": {person(persistence.RoleAdmin), admins},
+		"forger": {func() string { return s.customer + "x" }, 0}}
 	want := map[string]string{
-		"POST /api/register": "all", "POST /api/login": "all", "GET /api/me": "customer admin",
+		"POST /api/register": "all", "POST /api/login": "all", "POST /api/refresh": "all", "POST /api/logout": "customer service admin",
+		"GET /api/me": "customer service admin", "GET /api/me/sessions": "customer service admin", "DELETE /api/me/sessions": "customer service admin",
+		"DELETE /api/me/sessions/{id}": "customer service admin", "POST /api/login/2fa": "all", "POST /api/2fa/enroll": "customer service admin",
+		"POST /api/2fa/activate": "customer service admin", "POST /api/2fa/disable": "customer service admin", "POST /api/2fa/recovery-codes": "customer service admin", "POST /api/me/password": "customer service admin",
+		"POST /api/me/erase": "customer service admin", "POST /api/password/forgot": "all", "POST /api/password/reset": "all", "POST /api/setup": "all",
+		"GET /api/users": "admin", "PUT /api/users/{id}": "admin", "GET /api/apikeys": "admin", "POST /api/apikeys": "admin",
+		"DELETE /api/apikeys/{id}": "admin", "GET /api/audit": "admin",
 		"GET /api/products": "all", "POST /api/products": "admin", "GET /api/products/{id}": "all",
+		"PUT /api/products/{id}": "admin", "DELETE /api/products/{id}": "admin", "POST /api/products/{id}/restore": "admin",
+		"POST /api/products/{id}/pause": "admin", "POST /api/products/{id}/resume": "admin",
 		"GET /api/products/{id}/stock": "all", "POST /api/products/{id}/stock": "admin",
+		"GET /api/products/{id}/movements": "admin", "GET /api/products/export": "admin", "GET /api/orders/export": "admin",
 		"POST /api/orders": "customer admin", "GET /api/orders": "customer admin", "GET /api/orders/{id}": "customer admin",
 		"GET /api/orders/by-key/{key}": "customer admin", "POST /api/orders/{id}/confirm": "customer service admin",
 		"POST /api/orders/{id}/cancel": "customer service admin", "POST /api/orders/{id}/extend": "customer service admin",
 		"POST /api/orders/{id}/fulfill": "service admin", "POST /api/orders/{id}/return": "service admin",
+		"POST /api/ws/ticket": "customer admin", "GET /api/ws": "all",
 		"GET /livez": "all", "GET /readyz": "all", "GET /openapi.json": "all",
 	}
 	for _, route := range s.server.routes {
@@ -39,7 +62,7 @@ func TestEveryRouteIsForItsCallersOnly(t *testing.T) {
 		require.True(t, listed, "%s %s is not in the matrix", route.method, route.path)
 		delete(want, route.method+" "+route.path)
 		for name, caller := range callers {
-			got := s.do(call{method: route.method, path: matrixPath(route.path), token: caller.credential})
+			got := s.do(call{method: route.method, path: matrixPath(route.path), token: caller.credential()})
 			place := name + ": " + route.method + " " + route.path
 			switch {
 			case meant == "all" || strings.Contains(meant, name):
@@ -142,6 +165,17 @@ func TestBodiesOfTheWrongKind(t *testing.T) {
 	good.headers, good.body = key("large"), orderOf(product, 1)+strings.Repeat(" ", orderBodyBytesMax-len(good.body))
 	require.Equal(t, 201, s.do(good).status)
 	require.Equal(t, 400, s.do(call{method: "GET", path: "/api/orders", token: s.customer, body: "{}"}).status)
+}
+
+// Of two codings none hides behind the other, which is empty.
+func TestACodingDoesNotHideBehindAnEmptyOne(t *testing.T) {
+	s := newStand(t)
+	body := orderOf(s.product("A", 5), 1)
+	for _, coding := range []string{"Content-Encoding: gzip\r\nContent-Encoding:", "Content-Encoding:\r\nContent-Encoding: gzip"} {
+		response := s.raw("POST /api/orders HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + s.customer + "\r\n" + coding +
+			"\r\nIdempotency-Key: key-of-two-codings\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body)
+		require.Equal(t, 415, response.StatusCode, coding)
+	}
 }
 
 func TestRequestIDs(t *testing.T) {

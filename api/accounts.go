@@ -31,7 +31,7 @@ func register(x *exchange) {
 		x.failHashing(err)
 		return
 	}
-	user.ID, user.PasswordHash, user.CreatedAt = identifier.Unsharded(x.now), hash, x.now
+	user.ID, user.PasswordHash, user.CreatedAt, user.Version = identifier.Unsharded(x.now), hash, x.now, 1
 	ctx, cancel := x.storeContext()
 	defer cancel()
 	switch err := x.server.store.CreateUsers(ctx, []persistence.User{user}); {
@@ -40,7 +40,7 @@ func register(x *exchange) {
 	case err != nil:
 		x.failWrite("creating an account", err, "Log in; if that is refused, register again.")
 	default:
-		x.answerSession(201, &user)
+		x.openSession(201, &user, false)
 	}
 }
 
@@ -48,7 +48,10 @@ func register(x *exchange) {
 func customerOf(body *registerBody) (persistence.User, []fieldError) {
 	var fields []fieldError
 	email, valid := normaliseEmail(body.Email)
-	if !valid {
+	switch {
+	case strings.HasSuffix(email, unreachableDomain):
+		fields = append(fields, fieldError{pointer: "#/email", code: fieldInvalid, detail: "No mail can reach this address."})
+	case !valid:
 		fields = append(fields, fieldError{pointer: "#/email", code: fieldInvalid,
 			detail: "It must be a plain email address of at most 254 bytes, without invisible characters, and beyond ASCII in small letters."})
 	}
@@ -63,6 +66,11 @@ func customerOf(body *registerBody) (persistence.User, []fieldError) {
 	return persistence.User{Email: email, Name: name, Role: persistence.RoleCustomer}, fields
 }
 
+// unreachableDomain is that of addresses which no mail can reach (RFC 2606). Accounts
+// that the shop makes itself, for customers of an import, are there: nobody may come
+// before them.
+const unreachableDomain = ".invalid"
+
 // login exchanges address and password for an access token. Unknown address,
 // wrong password and closed account take the same time and get the same answer.
 func login(x *exchange) {
@@ -75,7 +83,7 @@ func login(x *exchange) {
 	if !valid {
 		email = body.Email // of nobody, and counted all the same
 	}
-	attempt, wait := s.logins.begin(email, addressOf(x.ctx.RemoteAddr()), x.now)
+	attempt, wait := s.logins.begin(email, x.address(), x.now)
 	if wait > 0 {
 		s.metrics.loginsLimited.Inc()
 		x.failLimited("Too many logins have failed. Try again later.", wait)
@@ -89,7 +97,11 @@ func login(x *exchange) {
 		x.fail(codeUnauthorized, "The address or the password is wrong.")
 	default:
 		attempt.succeed(x.now)
-		x.answerSession(200, &user)
+		if user.Factor.Active {
+			x.askForCode(&user)
+			return
+		}
+		x.openSession(200, &user, false)
 	}
 }
 
@@ -143,16 +155,6 @@ func me(x *exchange) {
 	}
 }
 
-// answerSession sends an account with a fresh access token.
-func (x *exchange) answerSession(status int, user *persistence.User) {
-	access, err := x.server.signer.Issue(token.Principal{ID: user.ID, Role: user.Role}, token.AccessLifetime)
-	if err != nil {
-		panic(err) // only for an account without id or role, which is excluded before
-	}
-	x.answerJSON(status, sessionReply{User: userReplyOf(user), AccessToken: access, TokenType: "Bearer",
-		ExpiresIn: int64(token.AccessLifetime.Seconds())})
-}
-
 // failHashing answers when no password could be hashed in time. It is counted, and
 // logged for those who look for it only: whoever floods us must not fill the log.
 func (x *exchange) failHashing(err error) {
@@ -171,8 +173,8 @@ func (x *exchange) answerJSON(status int, body any) {
 }
 
 func userReplyOf(user *persistence.User) userReply {
-	return userReply{ID: user.ID.String(), Email: user.Email, Name: user.Name, Role: string(user.Role),
-		CreatedAt: instantText(user.CreatedAt)}
+	return userReply{ID: user.ID.String(), Email: user.Email, Name: user.Name, Role: string(user.Role), Disabled: user.Disabled,
+		SecondFactor: user.Factor.Active, CreatedAt: instantText(user.CreatedAt)}
 }
 
 // normaliseEmail returns an address with the letters of ASCII in lower case, when

@@ -83,6 +83,7 @@ func TestRegistrationRefusesBadValues(t *testing.T) {
 		"own name":          {registration("a@example.org", "margarethe12345", "Margarethe"), []string{"#/password"}},
 		"no address":        {registration("nobody", goodPassword, "A"), []string{"#/email"}},
 		"named address":     {registration("A <a@example.org>", goodPassword, "A"), []string{"#/email"}},
+		"unreachable":       {registration("a@Imported.Invalid", goodPassword, "A"), []string{"#/email"}},
 		"long address":      {registration(strings.Repeat("a", 250)+"@example.org", goodPassword, "A"), []string{"#/email"}},
 		"blank name":        {registration("a@example.org", goodPassword, " "), []string{"#/name"}},
 		"control in name":   {registration("a@example.org", goodPassword, "a\x01b"), []string{"#/name"}},

@@ -21,7 +21,7 @@ func (x *exchange) admit() bool {
 		x.fail(codeMalformed, reason)
 		return false
 	}
-	return x.authorise() && x.acceptBody()
+	return x.authorise() && x.withinRate() && x.acceptQuery() && x.acceptBody()
 }
 
 // hygiene returns why a request is refused whatever it asks for.
@@ -122,7 +122,7 @@ func (x *exchange) acceptBody() bool {
 	switch {
 	case len(body) > x.route.bodyMax:
 		x.fail(codePayloadTooLarge, fmt.Sprintf("The body has more than %d bytes.", x.route.bodyMax))
-	case len(request.Header.PeekBytes(headerEncoding)) > 0:
+	case x.given.encoding.count > 1, len(x.given.encoding.value) > 0:
 		x.fail(codeUnsupportedMediaType, "A Content-Encoding of requests is not supported.")
 	case x.route.bodySchema == nil && len(body) > 0:
 		x.fail(codeMalformed, "This request takes no body.")
@@ -166,8 +166,12 @@ const (
 	admins
 )
 
-// users are people with an account.
-const users = customers | admins
+const (
+	// users are people who order, and people those who have an account: without a second
+	// factor, all of them are customers.
+	users  = customers | admins
+	people = customers | services | admins
+)
 
 // admits reports whether the role is among those meant.
 func (a access) admits(role persistence.Role) bool {
@@ -200,5 +204,8 @@ func answerUnknown(x *exchange) {
 // answerWrongMethod answers for a path that other methods have. The router has
 // set Allow.
 func answerWrongMethod(x *exchange) {
+	if x.answerPreflight() {
+		return
+	}
 	x.fail(codeMethodNotAllowed, "The path exists for other methods; see Allow.")
 }

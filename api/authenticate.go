@@ -14,13 +14,24 @@ import (
 
 var bearerScheme = []byte("bearer ")
 
-// credentialOf returns what follows "Bearer " in the one Authorization.
+// credentialOf is [exchange.credential] of a request that is no exchange yet.
 func credentialOf(header *fasthttp.RequestHeader) []byte {
 	values := header.PeekAll(headerAuthorization)
 	if len(values) != 1 {
 		return nil
 	}
-	value := values[0]
+	return bearer(values[0])
+}
+
+// credential returns what follows "Bearer " in the one Authorization.
+func (x *exchange) credential() []byte {
+	if x.given.authorization.count != 1 {
+		return nil
+	}
+	return bearer(x.given.authorization.value)
+}
+
+func bearer(value []byte) []byte {
 	if len(value) <= len(bearerScheme) || !bytes.EqualFold(value[:len(bearerScheme)], bearerScheme) {
 		return nil
 	}
@@ -29,13 +40,17 @@ func credentialOf(header *fasthttp.RequestHeader) []byte {
 
 // authenticate verifies the credential, or refuses.
 func (x *exchange) authenticate() bool {
-	principal, err := x.server.recognise(credentialOf(&x.ctx.Request.Header), x.now)
+	principal, err := x.server.recognise(x.credential(), x.now, x.withinAddressRate)
 	switch {
 	case err == nil:
 		x.principal = principal
 		return true
+	case errors.Is(err, errTriedTooOften):
+		return false // it was answered
 	case errors.Is(err, token.ErrInvalid):
 		x.failCredential()
+	case errors.Is(err, errRecalling):
+		x.fail(inventory.CodeStarting, "It is being read who may come in. Try again in a moment.")
 	default:
 		x.failStore("looking up an API key", err)
 	}
@@ -43,35 +58,50 @@ func (x *exchange) authenticate() bool {
 }
 
 // recognise returns whose credential it is. The error wraps [token.ErrInvalid], or
-// is the store's. A credential that was verified before costs one look-up.
-func (s *Server) recognise(credential []byte, now inventory.Instant) (token.Principal, error) {
+// is the store's. A credential that was verified before costs one look-up; before another one
+// is looked at, mayTry is asked: what nobody has shown before may be a guess.
+func (s *Server) recognise(credential []byte, now inventory.Instant, mayTry func() bool) (token.Principal, error) {
 	if len(credential) == 0 || len(credential) > token.BytesMax {
 		return token.Principal{}, token.ErrInvalid
 	}
 	if token.LooksLikeKey(textOf(credential)) {
-		return s.recogniseKey(credential, now)
+		return s.recogniseKey(credential, now, mayTry)
 	}
-	if principal, known := s.tokens.Get(credential, now); known {
-		return principal, nil
+	principal, known := s.tokens.Get(credential, now)
+	if !known {
+		if !mayTry() {
+			return token.Principal{}, errTriedTooOften
+		}
+		verified, refused, err := s.signer.Verify(string(credential))
+		if err != nil {
+			return token.Principal{}, err
+		}
+		s.tokens.Put(credential, verified, refused)
+		principal = verified
 	}
-	principal, refused, err := s.signer.Verify(string(credential))
-	if err != nil {
-		return token.Principal{}, err
+	if !s.recalled.Load() {
+		return token.Principal{}, errRecalling
 	}
-	s.tokens.Put(credential, principal, refused)
-	return principal, nil
+	return s.unlessRevoked(principal)
 }
 
-// recogniseKey verifies an API key. The cache knows it by its hash, so that no key
-// that is valid for years lies in memory.
-func (s *Server) recogniseKey(key []byte, now inventory.Instant) (token.Principal, error) {
-	hash := token.HashKey(key)
-	if principal, known := s.keys.Get(hash[:], now); known {
-		return principal, nil
+// errTriedTooOften is why a credential was not looked at.
+var errTriedTooOften = errors.New("too many credentials were tried")
+
+// errRecalling is why nobody is recognised yet.
+var errRecalling = errors.New("it is not known yet which access tokens have ended")
+
+// recogniseKey verifies an API key.
+func (s *Server) recogniseKey(key []byte, now inventory.Instant, mayTry func() bool) (token.Principal, error) {
+	if principal, known := s.keys.Get(key, now); known {
+		return s.unlessRevoked(principal)
+	}
+	if !mayTry() {
+		return token.Principal{}, errTriedTooOften
 	}
 	ctx, cancel := s.storeContext()
 	defer cancel()
-	found, err := s.store.APIKeyByHash(ctx, hash)
+	found, err := s.store.APIKeyByHash(ctx, token.HashKey(key))
 	switch {
 	case errors.Is(err, persistence.ErrNotFound):
 		return token.Principal{}, token.ErrInvalid
@@ -81,7 +111,14 @@ func (s *Server) recogniseKey(key []byte, now inventory.Instant) (token.Principa
 		return token.Principal{}, token.ErrInvalid
 	}
 	principal := token.Principal{ID: found.ID, Role: found.Role}
-	s.keys.Put(hash[:], principal, now.Add(inventory.Instant(keyCacheLifetime/time.Nanosecond)))
+	s.keys.Put(key, principal, now.Add(inventory.Instant(keyCacheLifetime/time.Nanosecond)))
+	return s.unlessRevoked(principal)
+}
+
+func (s *Server) unlessRevoked(principal token.Principal) (token.Principal, error) {
+	if s.revocations.Has(principal) {
+		return token.Principal{}, token.ErrInvalid
+	}
 	return principal, nil
 }
 

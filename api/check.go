@@ -204,33 +204,49 @@ func (c *checker) array(expected *schema) {
 }
 
 func (c *checker) integer(expected *schema, text string) {
-	value, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || text == "-0" {
-		c.refuse(fieldInvalid, "It must be a whole number without fraction or exponent, of at most 64 bits.")
-		return
-	}
-	if expected.minimum != nil && value < *expected.minimum || expected.maximum != nil && value > *expected.maximum {
-		c.refuse(fieldInvalid, fmt.Sprintf("It must be between %d and %d.", *expected.minimum, *expected.maximum))
+	if reason := expected.refusesInteger(text); reason != "" {
+		c.refuse(fieldInvalid, reason)
 	}
 }
 
+// refusesInteger says why a number as it is written is refused, or nothing.
+func (s *schema) refusesInteger(text string) string {
+	value, err := strconv.ParseInt(text, 10, 64)
+	switch {
+	case err != nil || text == "-0":
+		return "It must be a whole number without fraction or exponent, of at most 64 bits."
+	case s.minimum != nil && s.maximum != nil && (value < *s.minimum || value > *s.maximum):
+		return fmt.Sprintf("It must be between %d and %d.", *s.minimum, *s.maximum)
+	case s.minimum != nil && value < *s.minimum:
+		return fmt.Sprintf("It must be at least %d.", *s.minimum)
+	}
+	return ""
+}
+
 func (c *checker) text(expected *schema, text string) {
+	if reason := expected.refusesText(text); reason != "" {
+		c.refuse(fieldInvalid, reason)
+	}
+}
+
+// refusesText says why a text is refused, or nothing.
+func (s *schema) refusesText(text string) string {
 	characters := int64(utf8.RuneCountInString(text))
 	switch {
-	case expected.minLength != nil && characters < *expected.minLength,
-		expected.maxLength != nil && characters > *expected.maxLength:
-		c.refuse(fieldInvalid, lengthSentence(expected))
-	case expected.pattern != nil && !expected.pattern.MatchString(text):
-		c.refuse(fieldInvalid, "It must match "+expected.pattern.String()+" .")
-	case len(expected.enum) > 0 && !slices.Contains(expected.enum, text):
-		c.refuse(fieldInvalid, "It must be one of "+strings.Join(expected.enum, ", ")+".")
-	case strings.ContainsFunc(text, isControl):
-		c.refuse(fieldInvalid, "It must not have control characters.")
-	case expected.format == "uuid" && !isUUID(text):
-		c.refuse(fieldInvalid, "It must be a UUID.")
-	case expected.format == "date-time" && !isTime(text):
-		c.refuse(fieldInvalid, "It must be an RFC 3339 time between the years 1970 and 2200.")
+	case s.minLength != nil && characters < *s.minLength, s.maxLength != nil && characters > *s.maxLength:
+		return lengthSentence(s)
+	case s.pattern != nil && !s.pattern.MatchString(text):
+		return "It must match " + s.pattern.String() + " ."
+	case len(s.enum) > 0 && !slices.Contains(s.enum, text):
+		return "It must be one of " + strings.Join(s.enum, ", ") + "."
+	case !utf8.ValidString(text), strings.ContainsFunc(text, isControl):
+		return "It must be UTF-8 without control characters."
+	case s.format == "uuid" && !isUUID(text):
+		return "It must be a UUID."
+	case s.format == "date-time" && !isTime(text):
+		return "It must be an RFC 3339 time between the years 1970 and 2200."
 	}
+	return ""
 }
 
 func lengthSentence(expected *schema) string {

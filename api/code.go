@@ -24,6 +24,10 @@ const (
 	codeInternal             inventory.Code = "internal_error"
 	codeVersionTimeout       inventory.Code = "version_timeout"
 	codeRateLimited          inventory.Code = "rate_limited"
+	codeUpgradeRequired      inventory.Code = "upgrade_required"
+	codeMailUnavailable      inventory.Code = "mail_unavailable"
+	codePreconditionFailed   inventory.Code = "precondition_failed"
+	codePreconditionRequired inventory.Code = "precondition_required"
 )
 
 // codeRow is what HTTP says about a code.
@@ -62,14 +66,18 @@ var codeTable = []codeRow{
 	{codeEmailTaken, http.StatusConflict, "The address is registered", ""},
 	{codeSKUTaken, http.StatusConflict, "The SKU is taken", ""},
 
+	{codePreconditionFailed, http.StatusPreconditionFailed, "It has changed meanwhile", ""},
 	{codePayloadTooLarge, http.StatusRequestEntityTooLarge, "The body is too large", ""},
 	{codeUnsupportedMediaType, http.StatusUnsupportedMediaType, "The body's type or coding is not supported", ""},
 	{inventory.CodeValidationFailed, http.StatusUnprocessableEntity, "The request has invalid values", ""},
 	{inventory.CodeKeyReused, http.StatusUnprocessableEntity, "The key was used for another request", ""},
+	{codeUpgradeRequired, http.StatusUpgradeRequired, "An upgrade to WebSocket is required", ""},
+	{codePreconditionRequired, http.StatusPreconditionRequired, "A precondition is required", ""},
 	{codeHeadersTooLarge, http.StatusRequestHeaderFieldsTooLarge, "The headers are too large", ""},
 
 	{codeRateLimited, http.StatusTooManyRequests, "Too many requests of one kind", "1"},
 
+	{codeMailUnavailable, http.StatusNotImplemented, "No mail is sent here", ""},
 	{codeInternal, http.StatusInternalServerError, "Something went wrong here", ""},
 	{inventory.CodeOverloaded, http.StatusServiceUnavailable, "Too many requests at once", "1"},
 	{inventory.CodeStorageFull, http.StatusServiceUnavailable, "The storage is full", "10"},

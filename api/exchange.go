@@ -23,6 +23,8 @@ type exchange struct {
 	ctx       *fasthttp.RequestCtx
 	route     *boundRoute
 	principal token.Principal
+	// given are headers of the request.
+	given given
 	// now is when the request began.
 	now inventory.Instant
 	// requestID lies in idBuffer.
@@ -30,6 +32,8 @@ type exchange struct {
 	idBuffer  [requestIDMax]byte
 	// buffer is where the body of the answer is built.
 	buffer []byte
+	// placement is the order that is placed.
+	placement placement
 }
 
 // exchangeBufferMax bounds what an exchange keeps for the next request.
@@ -42,6 +46,7 @@ func (x *exchange) begin(s *Server, route *boundRoute, ctx *fasthttp.RequestCtx)
 	x.server, x.route, x.ctx = s, route, ctx
 	x.now = s.clock.Now()
 	s.inFlight.Add(1)
+	x.given.read(&ctx.Request.Header)
 	x.identify()
 	x.dress()
 }
@@ -54,6 +59,7 @@ func (x *exchange) dress() {
 		header.SetCanonical(securityHeaders[i].name, securityHeaders[i].value)
 	}
 	header.SetCanonical(headerCacheControl, x.route.cacheControl)
+	x.shareWithPage()
 }
 
 // end recovers from a panic of the handler, counts the request and gives the
@@ -81,7 +87,7 @@ var (
 
 // identify takes over the caller's request id, or makes one.
 func (x *exchange) identify() {
-	if given := x.ctx.Request.Header.PeekBytes(headerRequestID); len(given) >= 1 && len(given) <= requestIDMax && isVisible(given) {
+	if given := x.given.requestID.value; len(given) >= 1 && len(given) <= requestIDMax && isVisible(given) {
 		x.requestID = append(x.idBuffer[:0], given...)
 		return
 	}
@@ -147,6 +153,9 @@ func (x *exchange) answer(status int, body []byte) {
 	x.ctx.Response.Header.SetContentTypeBytes(typeJSON)
 	x.ctx.Response.SetBody(body)
 }
+
+// answerNothing says that it was done and that there is no more to say.
+func (x *exchange) answerNothing() { x.ctx.Response.SetStatusCode(fasthttp.StatusNoContent) }
 
 // fail refuses with a code of the front end.
 func (x *exchange) fail(code inventory.Code, detail string) {

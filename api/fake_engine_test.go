@@ -27,9 +27,12 @@ type fakeEngine struct {
 
 	// refusal, when set, is the answer to everything.
 	refusal inventory.Refusal
+	// rulesRefusal is the answer to new rules.
+	rulesRefusal inventory.Refusal
 	// boom makes PlaceOrder panic.
-	boom     bool
-	notReady error
+	boom       bool
+	notReady   error
+	projection actors.ProjectionState
 }
 
 type keyUse struct {
@@ -84,7 +87,8 @@ func (e *fakeEngine) PlaceOrder(request *actors.PlaceOrder) (actors.OrderReply, 
 	if e.refusal.Refused() {
 		return actors.OrderReply{}, e.refusal
 	}
-	if use, found, refusal := e.used(request.Key, request.Body); found {
+	body := inventory.FingerprintOf(request.BodyText)
+	if use, found, refusal := e.used(request.Key, body); found {
 		if refusal.Refused() {
 			return actors.OrderReply{}, refusal
 		}
@@ -114,11 +118,11 @@ func (e *fakeEngine) PlaceOrder(request *actors.PlaceOrder) (actors.OrderReply, 
 	}
 	event := inventory.Event{Kind: inventory.OrderPlaced, At: now, By: request.Customer, Customer: request.Customer,
 		Order: identifier.New(now, 0), ExpiresAt: now.Add(holdOf(products)),
-		Currency: currency, Key: request.Key, Body: request.Body, Lines: lines}
+		Currency: currency, Key: request.Key, Body: body, Lines: lines}
 	order := &inventory.Order{}
 	e.evolve(order, event)
 	e.order[order.ID] = order
-	e.keys[request.Key] = keyUse{request.Body, order.ID}
+	e.keys[request.Key] = keyUse{body, order.ID}
 	return actors.OrderReply{Order: *order}, inventory.Refusal{}
 }
 
@@ -313,6 +317,18 @@ func (e *fakeEngine) Stock(product inventory.ID) (inventory.Stock, bool) {
 	return *stock, true
 }
 
+func (e *fakeEngine) Sale(product inventory.ID) (*inventory.Product, inventory.Stock, bool) {
+	e.lock.Lock()
+	defer e.lock.Unlock()
+	stock, found := e.stock[product]
+	if !found {
+		return nil, inventory.Stock{}, false
+	}
+	return e.rules[product], *stock, true
+}
+
+func (e *fakeEngine) Epoch() uint32 { return 7 }
+
 func (e *fakeEngine) AddProduct(product persistence.CatalogueProduct) inventory.Refusal {
 	e.lock.Lock()
 	defer e.lock.Unlock()
@@ -329,11 +345,22 @@ func (e *fakeEngine) AddProduct(product persistence.CatalogueProduct) inventory.
 func (e *fakeEngine) SetProduct(product inventory.Product) inventory.Refusal {
 	e.lock.Lock()
 	defer e.lock.Unlock()
-	if e.rules[product.ID] == nil {
+	switch {
+	case e.rules[product.ID] == nil:
 		return notFound()
+	case e.rulesRefusal.Refused():
+		return e.rulesRefusal
 	}
 	e.rules[product.ID] = &product
 	return inventory.Refusal{}
 }
 
+func (e *fakeEngine) isPaused(product inventory.ID) bool {
+	e.lock.Lock()
+	defer e.lock.Unlock()
+	return e.rules[product].Paused
+}
+
 func (e *fakeEngine) Ready() error { return e.notReady }
+
+func (e *fakeEngine) Projection() actors.ProjectionState { return e.projection }

@@ -10,20 +10,32 @@ import (
 const (
 	headerKey           = "Idempotency-Key"
 	headerAuthorization = "Authorization"
+	headerOrigin        = "Origin"
+	headerIfMatch       = "If-Match"
+	headerForwardedFor  = "X-Forwarded-For"
+	headerSocketKey     = "Sec-WebSocket-Key"
+	headerSocketVersion = "Sec-WebSocket-Version"
+	headerSubprotocol   = "Sec-WebSocket-Protocol"
+)
+
+// Names of headers that are read among all others, as fasthttp writes them.
+const (
+	nameRequestID = "X-Request-Id"
+	nameEncoding  = "Content-Encoding"
 )
 
 // Names and values of headers, in the form in which they are written.
 var (
-	headerRequestID    = []byte("X-Request-Id")
+	headerRequestID    = []byte(nameRequestID)
 	headerCacheControl = []byte("Cache-Control")
 	headerReplayed     = []byte("Idempotent-Replayed")
 	headerLocation     = []byte("Location")
 	headerETag         = []byte("Etag")
 	headerIfNoneMatch  = []byte("If-None-Match")
-	headerEncoding     = []byte("Content-Encoding")
 
 	typeJSON    = []byte("application/json")
 	typeProblem = []byte("application/problem+json")
+	typeCSV     = []byte("text/csv; charset=utf-8")
 
 	valueTrue = []byte("true")
 

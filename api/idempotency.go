@@ -1,24 +1,19 @@
 package api
 
-import (
-	"crypto/sha256"
-
-	"holdfast/inventory"
-)
+import "holdfast/inventory"
 
 // idempotencyKey reads the Idempotency-Key, quoted or bare: the same key in either
 // form. It lies in the request. given is false when there is none; one that is
 // malformed is refused, and then ok is false.
 func (x *exchange) idempotencyKey() (key []byte, given, ok bool) {
-	values := x.ctx.Request.Header.PeekAll(headerKey)
-	if len(values) == 0 || len(values) == 1 && len(values[0]) == 0 {
+	value, count := x.given.key.value, x.given.key.count
+	if count == 0 || count == 1 && len(value) == 0 {
 		return nil, false, true
 	}
-	if len(values) > 1 {
+	if count > 1 {
 		x.fail(codeKeyInvalid, "Only one Idempotency-Key may be sent.")
 		return nil, true, false
 	}
-	value := values[0]
 	if n := len(value); n >= 2 && value[0] == '"' && value[n-1] == '"' {
 		value = value[1 : n-1]
 	}
@@ -57,11 +52,5 @@ func keyFingerprint(caller inventory.ID, route string, key []byte) inventory.Fin
 	var buffer [256]byte
 	input := append(buffer[:0], caller[:]...)
 	input = append(append(input, route...), 0)
-	return fingerprint(append(input, key...))
-}
-
-// fingerprint is the first half of a SHA-256.
-func fingerprint(data []byte) inventory.Fingerprint {
-	sum := sha256.Sum256(data)
-	return inventory.Fingerprint(sum[:16])
+	return inventory.FingerprintOf(append(input, key...))
 }

@@ -1,6 +1,10 @@
 package api
 
-import "time"
+import (
+	"time"
+
+	"holdfast/inventory"
+)
 
 // Every bound of the front end, with what happens at it. Those that end in
 // Default can be set in [Options].
@@ -53,8 +57,10 @@ const (
 
 	// storeTimeout bounds one question to the store; then: store_unavailable.
 	storeTimeout = 2 * time.Second
-	// pingTimeout bounds the question of /readyz to the store.
-	pingTimeout = time.Second
+	// pingTimeout bounds the question of /readyz?verbose to the store, and pingInterval
+	// is how long its answer is good for.
+	pingTimeout  = time.Second
+	pingInterval = time.Second
 
 	// versionWaitMax is how long a read of stock waits for a version; then: 504.
 	versionWaitMax = 2 * time.Second
@@ -90,6 +96,59 @@ const (
 	loginTrustedMax = 65_536
 	// loginTrustLifetime is how long a login is remembered.
 	loginTrustLifetime = 30 * 24 * time.Hour
+
+	// rateWindow is the time in which what a caller may ask for comes back; beyond it:
+	// rate_limited.
+	rateWindow = 2 * inventory.Second
+	// RatePerSecondMax bounds what can be set as a rate, so that each unit takes time.
+	RatePerSecondMax = 1_000_000
+	// quotaCallersMax bounds the callers that a quota remembers; of those that matter
+	// least it thinks that they have asked for nothing.
+	quotaCallersMax = 1 << 18
+
+	// exportsMax bounds the exports at a time; further ones: overloaded.
+	exportsMax = 4
+	// exportWaitMax is how long the first page of an export may take, which waits until the
+	// database has all orders; then: store_unavailable.
+	exportWaitMax = 30 * time.Second
+	// exportOrdersMax are the orders that an export reads at a time: each has as many as
+	// inventory.OrderLinesMax rows.
+	exportOrdersMax = 20
+
+	// ticketLifetime is how long a ticket opens a WebSocket; then: 401.
+	ticketLifetime = 30 * time.Second
+	// ticketsMax bounds the tickets that were issued in such a time, used or not; further
+	// ones: overloaded.
+	ticketsMax = 65_536
+	// ticketsPerUserMax bounds those of one user; further ones: rate_limited.
+	ticketsPerUserMax = 16
+
+	// customerIdleMax and staffIdleMax are how long a session lives after it was last
+	// refreshed, customerSessionMax and staffSessionMax how long at the longest; then: 401.
+	customerIdleMax    = 30 * 24 * time.Hour
+	customerSessionMax = 30 * 24 * time.Hour
+	staffIdleMax       = 30 * time.Minute
+	staffSessionMax    = 12 * time.Hour
+	// secondStepMax is how long the token of a second step is good; then: 401, log in again.
+	secondStepMax = 5 * time.Minute
+	// secondStepTriesMax bounds the codes that are tried with one such token, and
+	// secondStepsMax the tokens whose tries are counted.
+	secondStepTriesMax = 5
+	secondStepsMax     = 65_536
+	// codeFailuresMax bounds the wrong codes of one account in a time; then: 429.
+	codeFailuresMax    = 20
+	codeFailuresPeriod = 24 * time.Hour
+	// resetMax is how long a mail for a new password is good; then: 401.
+	resetMax = 30 * time.Minute
+	// setupMax is how long the link for the first administrator is good; then: 401, start
+	// again.
+	setupMax = 15 * time.Minute
+	// apiKeysMax bounds the API keys; one more: version_conflict.
+	apiKeysMax = 1_000
+	// refreshRepeatMax is how long a refresh token that was used answers with what it did.
+	refreshRepeatMax = 10 * time.Second
+	// agentBytesMax bounds what is kept of a User-Agent; the rest is cut off.
+	agentBytesMax = 256
 
 	// keyCacheLifetime is how long a verified API key is trusted without asking the
 	// store: a deleted key works at most that long.

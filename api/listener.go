@@ -113,7 +113,7 @@ func (g *gate) admit(c net.Conn) net.Conn {
 	case roomFullForOne:
 		g.refuse(c, codeRateLimited, "Too many connections of your address are open.")
 	default:
-		return &guest{Conn: c, gate: g, address: address}
+		return &guest{lazyConn: lazyConn{Conn: c}, gate: g, address: address}
 	}
 	return nil
 }
@@ -173,12 +173,14 @@ func (s *Server) part(c net.Conn) {
 
 // guest is a connection with a place.
 type guest struct {
-	net.Conn
+	lazyConn
 	gate    *gate
 	address netip.Addr
 	left    atomic.Bool
 	// unheard is set when the peer may still be sending what nobody will read.
 	unheard atomic.Bool
+	// closed is called at the end, when it is set.
+	closed func()
 }
 
 // Close gives the place back at the first call; it is called by the worker and by
@@ -188,6 +190,9 @@ func (g *guest) Close() error {
 		return nil
 	}
 	defer g.gate.places.leave(g.address)
+	if g.closed != nil {
+		defer g.closed()
+	}
 	if g.unheard.Load() {
 		g.gate.server.part(g.Conn)
 		return nil

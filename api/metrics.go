@@ -24,6 +24,10 @@ type metrics struct {
 	// acceptFailures counts what could not be accepted, hashesRefused passwords that
 	// waited in vain, and loginsLimited logins that were not looked at.
 	acceptFailures, hashesRefused, loginsLimited prometheus.Counter
+	// refreshReuses counts refresh tokens that were used again.
+	refreshReuses prometheus.Counter
+	// upgrades counts requests for a WebSocket, by what became of them.
+	upgrades *prometheus.CounterVec
 }
 
 func newMetrics(registry *prometheus.Registry, inFlight func() float64) (*metrics, error) {
@@ -43,6 +47,7 @@ func newMetrics(registry *prometheus.Registry, inFlight func() float64) (*metric
 	}{
 		{&m.acceptFailures, "http_server_accept_failures_total", "Connections that could not be accepted at the first try."},
 		{&m.hashesRefused, "http_server_password_hashes_refused_total", "Passwords that were not hashed in time."},
+		{&m.refreshReuses, "http_server_refresh_reuses_total", "Refresh tokens that were used again, which ended their session: somebody may have stolen them."},
 		{&m.loginsLimited, "http_server_logins_limited_total", "Logins that were refused because too many before had failed."},
 	} {
 		*row.counter = prometheus.NewCounter(prometheus.CounterOpts{Name: row.name, Help: row.help})

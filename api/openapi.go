@@ -113,7 +113,7 @@ func tagOf(path string) string {
 	switch {
 	case words[0] != "api":
 		return "service"
-	case words[1] == "products", words[1] == "orders":
+	case words[1] == "products", words[1] == "orders", words[1] == "ws":
 		return words[1]
 	}
 	return "account"
@@ -122,10 +122,7 @@ func tagOf(path string) string {
 func (w *documentWriter) parameters(parameters []parameter) []any {
 	var shown []any
 	for _, p := range parameters {
-		s := &schema{kind: p.kind, enum: p.enum}
-		for _, bound := range p.bounds {
-			s.bound(bound)
-		}
+		s := p.schema()
 		shown = append(shown, object{"name": p.name, "in": p.in, "required": p.required,
 			"description": p.description, "schema": w.reference(s)})
 	}
@@ -160,7 +157,9 @@ func (w *documentWriter) responses(b *boundRoute) object {
 
 func (w *documentWriter) reply(r reply) object {
 	response := object{"description": r.description}
-	if r.body != nil {
+	if _, is := r.body.(csvText); is {
+		response["content"] = object{"text/csv": object{"schema": object{"type": "string"}}}
+	} else if r.body != nil {
 		response["content"] = object{"application/json": object{"schema": w.reference(schemaOf(reflect.TypeOf(r.body)))}}
 	}
 	if len(r.headers) > 0 {

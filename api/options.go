@@ -1,13 +1,18 @@
 package api
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"holdfast/actors"
+	"holdfast/api/ticker"
 	"holdfast/internal/clock"
 	"holdfast/internal/token"
 	"holdfast/persistence"
@@ -19,6 +24,11 @@ type Options struct {
 	// Engine may be nil while it recovers: see [Server.SetEngine].
 	Engine actors.Facade
 	Store  persistence.Store
+	// Cache keeps copies of rows of the catalogue; nil keeps none.
+	Cache persistence.Cache
+	// PingRedis returns an error when Redis does not help now; nil is a server that has
+	// none.
+	PingRedis func(ctx context.Context) error
 	// SigningKey signs access tokens and cursors: at least 32 random bytes.
 	SigningKey []byte
 	Clock      clock.Clock
@@ -28,6 +38,11 @@ type Options struct {
 	// Version is the program's, for /openapi.json.
 	Version string
 
+	// StaffFactorOff lets staff do its work without a second factor.
+	StaffFactorOff bool
+	// SendMail hands a mail to whoever delivers it; nil is nobody.
+	SendMail func(ctx context.Context, mail Mail) error
+
 	// OwnerConfirmOff forbids customers to confirm their own orders: then only a
 	// payment system (service) or staff can.
 	OwnerConfirmOff bool
@@ -36,6 +51,20 @@ type Options struct {
 	// ConnectionsMax bounds all connections; ConnectionsPerAddressMax those of one
 	// address, and zero is no bound: many shoppers share an address.
 	ConnectionsMax, ConnectionsPerAddressMax int
+	// SocketsMax bounds the WebSockets; zero is three quarters of ConnectionsMax, so that
+	// requests always find a place. SocketsPerAddressMax bounds those of one address
+	// from outside, and zero is no bound; SocketsPerUserMax those of one user.
+	SocketsMax, SocketsPerAddressMax, SocketsPerUserMax int
+	// RateLimits bound what each caller may ask for in a second.
+	RateLimits RateLimits
+	// TrustedProxies are the networks of proxies whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+	// Origins are those of pages that may open WebSockets, besides the server's own, such
+	// as https://shop.example.
+	Origins []string
+	// PageOrigins are those of pages that may call the API from a browser (CORS), besides
+	// the server's own.
+	PageOrigins []string
 	// TokenCacheEntries bounds the cache of verified credentials.
 	TokenCacheEntries int
 	// PasswordsParallel bounds the passwords hashed at a time; zero is half of the
@@ -57,6 +86,13 @@ func (o Options) complete() (Options, error) {
 	setDefault(&o.WriteTimeout, WriteTimeoutDefault)
 	setDefault(&o.IdleTimeout, IdleTimeoutDefault)
 	setDefault(&o.ConnectionsMax, ConnectionsMaxDefault)
+	setDefault(&o.SocketsMax, max(o.ConnectionsMax*3/4, 1))
+	setDefault(&o.SocketsPerUserMax, ticker.UserConnectionsMaxDefault)
+	for _, origin := range slices.Concat(o.Origins, o.PageOrigins) {
+		if err := CheckOrigin(origin); err != nil {
+			return o, fmt.Errorf("api: Options.Origins or PageOrigins: %w", err)
+		}
+	}
 	setDefault(&o.TokenCacheEntries, token.CacheEntriesDefault)
 	if o.Version == "" {
 		o.Version = "unknown"

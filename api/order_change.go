@@ -109,7 +109,7 @@ func (x *exchange) keyOfChange(c *orderChange) bool {
 		body = x.ctx.Request.Body()
 	}
 	c.request.Key = keyFingerprint(x.principal.ID, changeRoute(c.request.Order, c.request.Kind), key)
-	c.request.Body = fingerprint(body)
+	c.request.Body = inventory.FingerprintOf(body)
 	return true
 }
 

@@ -12,8 +12,7 @@ import (
 const placeRoute = "POST /api/orders"
 
 // placement is what one order gives to the engine, with room for the usual one
-// line. It is made anew for every request: after a timeout the engine may still be
-// at work on it.
+// line.
 type placement struct {
 	request actors.PlaceOrder
 	line    [1]inventory.Line
@@ -31,9 +30,9 @@ func placeOrder(x *exchange) {
 		return
 	}
 	body := x.ctx.Request.Body()
-	p := &placement{request: actors.PlaceOrder{Customer: x.principal.ID,
-		Key: keyFingerprint(x.principal.ID, placeRoute, key), Body: fingerprint(body)}}
-	p.request.Lines = p.line[:0]
+	p := &x.placement
+	p.request = actors.PlaceOrder{Customer: x.principal.ID, Lines: p.line[:0],
+		Key: keyFingerprint(x.principal.ID, placeRoute, key), BodyText: body}
 	malformed, fields := decodeOrder(body, x.route.bodySchema, &p.request)
 	if malformed != "" {
 		x.fail(codeMalformed, malformed)
@@ -90,11 +89,11 @@ func listOrders(x *exchange) {
 		return
 	}
 	owner := x.ownerFilter()
-	p, ok := x.page(owner.String(), "status", "product_id")
+	p, ok := x.page(owner.String(), "status", "product_id", "customer_id")
 	if !ok {
 		return
 	}
-	filter := persistence.OrderFilter{Customer: owner, Before: p.start, Limit: p.limit + 1}
+	filter := persistence.OrderFilter{Customer: owner, Before: p.start.ID, Limit: p.limit + 1}
 	if !x.orderFilters(&p, &filter) {
 		return
 	}
@@ -123,7 +122,7 @@ func listOrders(x *exchange) {
 	}
 	body = append(body, `],"next_cursor":`...)
 	if more {
-		body = appendText(body, x.next(&p, found[len(found)-1].ID))
+		body = appendText(body, x.next(&p, persistence.Place{ID: found[len(found)-1].ID}))
 	} else {
 		body = append(body, "null"...)
 	}
@@ -133,26 +132,30 @@ func listOrders(x *exchange) {
 
 // orderFilters reads the filters of the list of orders.
 func (x *exchange) orderFilters(p *page, filter *persistence.OrderFilter) bool {
-	var fields []fieldError
-	if p.query.Has("status") {
-		state, known := inventory.ParseState(p.query.Get("status"))
-		if !known {
-			fields = append(fields, fieldError{pointer: "status", code: fieldInvalid, detail: "There is no such status."})
+	filter.State, _ = inventory.ParseState(p.query.Get("status"))
+	var invalid []fieldError
+	for _, id := range []struct {
+		name, detail string
+		into         *inventory.ID
+	}{
+		{"product_id", "No product has this id.", &filter.Product},
+		{"customer_id", "No customer whose orders you may see has this id.", &filter.Customer},
+	} {
+		if !p.query.Has(id.name) {
+			continue
 		}
-		filter.State = state
-	}
-	if p.query.Has("product_id") {
-		product, err := inventory.ParseID(p.query.Get("product_id"))
-		if err != nil || product.IsZero() {
-			fields = append(fields, fieldError{pointer: "product_id", code: fieldInvalid, detail: "It must be a UUID."})
+		given, err := inventory.ParseID(p.query.Get(id.name))
+		owner := x.ownerFilter()
+		if err != nil || given.IsZero() || id.into == &filter.Customer && !owner.IsZero() && given != owner {
+			invalid = append(invalid, fieldError{pointer: id.name, code: fieldInvalid, detail: id.detail})
+			continue
 		}
-		filter.Product = product
+		*id.into = given
 	}
-	if len(fields) > 0 {
-		x.failFields(fields...)
-		return false
+	if len(invalid) > 0 {
+		x.failFields(invalid...)
 	}
-	return true
+	return len(invalid) == 0
 }
 
 // getOrder returns one order.

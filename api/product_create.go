@@ -36,15 +36,17 @@ func createProduct(x *exchange) {
 	if given {
 		id = idFromFingerprint(keyFingerprint(x.principal.ID, createRoute, key))
 	}
-	product, fields := catalogueProductOf(&body, id, x.now)
+	product, fields := catalogueProductOf(body.settings(), id, x.now)
+	product.OpeningStock = body.Stock
 	if len(fields) > 0 {
 		x.failFields(fields...)
 		return
 	}
 	ctx, cancel := x.storeContext()
 	defer cancel()
-	switch err := x.server.store.CreateProducts(ctx, product); {
+	switch err := x.server.catalogue.create(ctx, &product); {
 	case err == nil:
+		x.appendAudit(ctx, x.entry(persistence.AuditProductCreate, product.ID.String(), product.SKU))
 		x.openProduct(engine, &product)
 	case errors.Is(err, persistence.ErrExists) && given:
 		x.replayProduct(engine, &product)
@@ -53,6 +55,12 @@ func createProduct(x *exchange) {
 	default:
 		x.failWrite("creating a product", err, "Repeat with the same Idempotency-Key; without one, sku_taken will say that it was done.")
 	}
+}
+
+// settings is the body without what can only be said once.
+func (b *productBody) settings() *productChangeBody {
+	return &productChangeBody{SKU: b.SKU, Name: b.Name, Description: b.Description, Category: b.Category, Price: b.Price,
+		PurchaseLimit: b.PurchaseLimit, Sale: b.Sale, HoldSeconds: b.HoldSeconds, Safety: b.Safety}
 }
 
 func (x *exchange) failSKU() {
@@ -64,13 +72,13 @@ func (x *exchange) failSKU() {
 func (x *exchange) replayProduct(engine actors.Facade, wanted *persistence.CatalogueProduct) {
 	ctx, cancel := x.storeContext()
 	defer cancel()
-	existing, err := x.server.store.ProductByID(ctx, wanted.ID)
+	existing, err := x.server.store.AnyProductByID(ctx, wanted.ID)
 	switch {
 	case errors.Is(err, persistence.ErrNotFound):
 		x.failSKU()
 	case err != nil:
 		x.failStore("reading a product", err)
-	case !sameProduct(&existing, wanted):
+	case existing.Version == 1 && !sameProduct(&existing, wanted): // what was changed since cannot be compared
 		x.fail(inventory.CodeKeyReused, "This key has created a product with other values.")
 	default:
 		x.ctx.Response.Header.SetCanonical(headerReplayed, valueTrue)

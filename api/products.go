@@ -11,36 +11,6 @@ import (
 	"holdfast/persistence"
 )
 
-// listProducts lists the catalogue with live stock.
-func listProducts(x *exchange) {
-	engine, ready := x.engine()
-	if !ready {
-		return
-	}
-	p, ok := x.page("", "category")
-	if !ok {
-		return
-	}
-	filter := persistence.ProductFilter{Category: p.query.Get("category"), After: p.start, Limit: p.limit + 1}
-	ctx, cancel := x.storeContext()
-	defer cancel()
-	found, err := x.server.store.Products(ctx, filter)
-	if err != nil {
-		x.failStore("listing products", err)
-		return
-	}
-	reply := productPage{Items: make([]productReply, 0, len(found))}
-	if len(found) > p.limit {
-		found = found[:p.limit]
-		cursor := x.next(&p, found[p.limit-1].ID)
-		reply.NextCursor = &cursor
-	}
-	for i := range found {
-		reply.Items = append(reply.Items, productReplyOf(&found[i], engine))
-	}
-	x.answerJSON(200, reply)
-}
-
 // getProduct returns one product with live stock, or says that the caller has
 // the present state already.
 func getProduct(x *exchange) {
@@ -54,7 +24,7 @@ func getProduct(x *exchange) {
 	}
 	ctx, cancel := x.storeContext()
 	defer cancel()
-	product, err := x.server.store.ProductByID(ctx, id)
+	product, err := x.server.catalogue.product(ctx, engine, id)
 	switch {
 	case errors.Is(err, persistence.ErrNotFound):
 		x.fail(inventory.CodeNotFound, "There is no product with this id.")
@@ -102,7 +72,7 @@ func productReplyOf(product *persistence.CatalogueProduct, engine actors.Facade)
 		ID: product.ID.String(), SKU: product.SKU, Name: product.Name, Description: product.Description,
 		PurchaseLimit: purchaseLimitReplyOf(product.PurchaseLimit),
 		Category:      product.Category, Price: money{Amount: product.Price.Minor, Currency: product.Price.Currency.String()},
-		Sale: saleReplyOf(&product.Product), HoldSeconds: int64(product.HoldSeconds), Safety: product.Safety,
+		Sale: saleReplyOf(&product.Product), HoldSeconds: int64(product.HoldSeconds), Safety: product.Safety, Paused: product.Paused,
 		Version: product.Version, Stock: stockReplyOf(&stock),
 		CreatedAt: instantText(product.CreatedAt), UpdatedAt: instantText(product.UpdatedAt),
 	}
@@ -133,9 +103,9 @@ func saleReplyOf(product *inventory.Product) *saleReply {
 	return reply
 }
 
-// catalogueProductOf turns a body into a catalogue entry of version 1, or says
-// what the schema could not.
-func catalogueProductOf(body *productBody, id inventory.ID, now inventory.Instant) (persistence.CatalogueProduct, []fieldError) {
+// catalogueProductOf turns a body into a catalogue entry of version 1 without stock, or
+// says what the schema could not.
+func catalogueProductOf(body *productChangeBody, id inventory.ID, now inventory.Instant) (persistence.CatalogueProduct, []fieldError) {
 	var fields []fieldError
 	currency, _ := inventory.ParseCurrency(body.Price.Currency) // the schema has checked it
 	name := strings.TrimSpace(body.Name)
@@ -146,7 +116,7 @@ func catalogueProductOf(body *productBody, id inventory.ID, now inventory.Instan
 		Product: inventory.Product{ID: id, SKU: body.SKU, HoldSeconds: int32(body.HoldSeconds), Safety: body.Safety,
 			Price: inventory.Money{Minor: body.Price.Amount, Currency: currency}},
 		Name: name, Description: body.Description, Category: body.Category,
-		OpeningStock: body.Stock, Version: 1, CreatedAt: now, UpdatedAt: now,
+		Version: 1, CreatedAt: now, UpdatedAt: now,
 	}
 	if product.HoldSeconds == 0 {
 		product.HoldSeconds = inventory.HoldSecondsDefault

@@ -127,7 +127,7 @@ func TestProductListPages(t *testing.T) {
 		}
 		path = ""
 		if link := got.header.Get("Link"); link != "" {
-			path = link[1:strings.Index(link, ">")]
+			path = linkPath(link)
 		}
 	}
 	require.Len(t, seen, 5)
@@ -220,8 +220,9 @@ func TestHealthAndReadiness(t *testing.T) {
 	s.server.SetEngine(s.engine)
 	require.Equal(t, 200, s.do(call{method: "GET", path: "/readyz"}).status)
 	got := s.do(call{method: "GET", path: "/readyz?verbose"})
-	require.Len(t, got.json["checks"], 3)
+	require.Len(t, got.json["checks"], 4)
 	s.store.down = errDown
+	s.clock.advance(pingInterval)
 	got = s.do(call{method: "GET", path: "/readyz?verbose"})
 	require.Equal(t, 200, got.status)
 	require.Contains(t, string(got.body), "degraded")
@@ -230,3 +231,6 @@ func TestHealthAndReadiness(t *testing.T) {
 	require.Equal(t, 503, s.do(call{method: "GET", path: "/readyz"}).status)
 	require.Equal(t, http.StatusOK, s.do(call{method: "GET", path: "/livez"}).status)
 }
+
+// linkPath is the address in a Link header.
+func linkPath(link string) string { return link[1:strings.Index(link, ">")] }

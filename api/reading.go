@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/valyala/fasthttp"
 )
@@ -41,7 +42,7 @@ func (s *Server) isKnown(header *fasthttp.RequestHeader) (known bool) {
 			known = false
 		}
 	}()
-	_, err := s.recognise(credentialOf(header), s.clock.Now())
+	_, err := s.recognise(credentialOf(header), s.clock.Now(), func() bool { return true })
 	return err == nil
 }
 
@@ -56,12 +57,19 @@ func (s *Server) expected(ctx *fasthttp.RequestCtx) int {
 	return ctx.Response.StatusCode()
 }
 
+// allowWrite gives a connection the time of an answer, from now on.
+func (s *Server) allowWrite(connection net.Conn) {
+	_ = connection.SetWriteDeadline(time.Now().Add(s.options.WriteTimeout)) //nolint:forbidigo // the kernel keeps the deadline
+}
+
 // answerBroken answers for a request that could not be read. fasthttp closes the
 // connection afterwards.
 func (s *Server) answerBroken(ctx *fasthttp.RequestCtx, err error) {
 	x := exchanges.Get().(*exchange)
 	x.begin(s, s.unreadable, ctx)
 	defer x.end()
+	// The deadline is that of the answer before, and may be over.
+	s.allowWrite(ctx.Conn())
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
 		x.fail(codeRequestTimeout, "The request did not arrive in time.")

@@ -15,9 +15,11 @@ import (
 type route struct {
 	method, path string
 	who          access
-	// cost is what one call takes in units of a cheap read. Rate limits are meant
-	// to be set in these units, so the document shows it as x-cost.
-	cost   int
+	// cost is what one call takes in units of a cheap read, which rate limits are set in;
+	// the document shows it as x-cost.
+	cost int
+	// quota is what a call draws on.
+	quota  quotaKind
 	handle func(*exchange)
 
 	// body is the zero value of what is sent; nil means nothing may be sent.
@@ -29,7 +31,9 @@ type route struct {
 
 	summary, detail string
 	parameters      []parameter
-	replies         []reply
+	// ownQuery means that the handler checks the query itself.
+	ownQuery bool
+	replies  []reply
 	// codes are the refusals of the handler. Those of admit are added to them.
 	codes []inventory.Code
 }
@@ -58,8 +62,11 @@ type reply struct {
 // boundRoute is a route made ready to serve.
 type boundRoute struct {
 	route
-	server       *Server
-	bodySchema   *schema
+	server     *Server
+	bodySchema *schema
+	// query are the schemas of the parameters in the query; nil is a query that is not
+	// checked.
+	query        map[string]*schema
 	cacheControl []byte
 	metrics      *routeMetrics
 }
@@ -76,6 +83,9 @@ func (s *Server) bind(r route) (*boundRoute, error) {
 	if r.body != nil {
 		bound.bodySchema = schemaOf(reflect.TypeOf(r.body))
 	}
+	if !r.ownQuery {
+		bound.query = querySchemas(r.parameters)
+	}
 	if r.who == anyone && r.method == http.MethodGet {
 		bound.cacheControl = cacheRevalidate
 	}
@@ -86,7 +96,7 @@ func (s *Server) bind(r route) (*boundRoute, error) {
 // bindPseudo makes the routes that are not in the table, for what matches none.
 func (s *Server) bindPseudo(label string, handle func(*exchange)) *boundRoute {
 	return &boundRoute{
-		route:        route{method: "_", path: label, who: anyone, handle: handle, bodyMax: orderBodyBytesMax},
+		route:        route{method: "_", path: label, who: anyone, cost: 1, handle: handle, bodyMax: orderBodyBytesMax},
 		server:       s,
 		bodySchema:   &schema{kind: "object"},
 		cacheControl: cacheNever,
@@ -108,9 +118,12 @@ func (b *boundRoute) serve(ctx *fasthttp.RequestCtx) {
 func (b *boundRoute) allCodes() []inventory.Code {
 	codes := append([]inventory.Code{codeMalformed, codePayloadTooLarge, codeUnsupportedMediaType, codeInternal}, b.codes...)
 	if b.who != anyone {
-		codes = append(codes, codeUnauthorized, codeForbidden, inventory.CodeStoreUnavailable)
+		codes = append(codes, codeUnauthorized, codeForbidden, inventory.CodeStarting, inventory.CodeStoreUnavailable)
 	}
-	if b.body != nil {
+	if b.who&(anyone|customers) != 0 && b.quota != quotaOfNobody {
+		codes = append(codes, codeRateLimited)
+	}
+	if b.body != nil || !b.ownQuery {
 		codes = append(codes, inventory.CodeValidationFailed)
 	}
 	slices.Sort(codes)

@@ -16,6 +16,8 @@ var (
 	saleCodes = []inventory.Code{inventory.CodeInsufficientStock, inventory.CodeSoldOut, inventory.CodeAllHeld,
 		inventory.CodeQuantityLimitCustomer, inventory.CodeSaleNotStarted, inventory.CodeSaleEnded, inventory.CodePaused,
 		inventory.CodeNotFound}
+	// editCodes are those of every change of a product.
+	editCodes = []inventory.Code{inventory.CodeStarting, inventory.CodeStoreUnavailable, inventory.CodeUnknownOutcome, inventory.CodeNotFound}
 	// changeCodes are those of every change of an order.
 	changeCodes = []inventory.Code{inventory.CodeNotFound, inventory.CodeInvalidTransition, inventory.CodeRequestInProgress}
 )
@@ -25,6 +27,7 @@ var (
 	keyHeader = parameter{name: "Idempotency-Key", in: "header", required: true, kind: "string",
 		description: "16 to 128 visible characters of your own making, quoted or bare. A repeat with the same key and body answers what the first one did."}
 	keyHeaderOptional = parameter{name: "Idempotency-Key", in: "header", kind: "string", description: keyHeader.description}
+	matchHeader       = parameter{name: "If-Match", in: "header", required: true, kind: "string", description: "The ETag of the product that you have seen; * is any. Only the part of the catalogue counts."}
 	idInPath          = parameter{name: "id", in: "path", required: true, kind: "string", bounds: []string{"format=uuid"}, description: "The id."}
 	limitInQuery      = parameter{name: "limit", in: "query", kind: "integer", bounds: []string{"minimum=1", "maximum=100"}, description: "Items of a page; 20 when absent."}
 	cursorInQuery     = parameter{name: "cursor", in: "query", kind: "string", description: "next_cursor of the page before, with the same filters."}
@@ -39,7 +42,7 @@ var (
 
 // routeTable is every route there is.
 func routeTable() []route {
-	return joined(accountRoutes(), productRoutes(), orderRoutes(), orderChangeRoutes(), serviceRoutes())
+	return joined(accountRoutes(), factorRoutes(), ownAccountRoutes(), staffRoutes(), productRoutes(), productEditRoutes(), orderRoutes(), orderChangeRoutes(), socketRoutes(), serviceRoutes())
 }
 
 func accountRoutes() []route {
@@ -53,10 +56,37 @@ func accountRoutes() []route {
 		{method: "POST", path: "/api/login", who: anyone, cost: 50, handle: login, body: loginBody{},
 			summary: "Exchange address and password for an access token",
 			detail: "Unknown address, wrong password and closed account get the same answer in the same time. " +
-				"After many failures, further tries are answered with rate_limited until some time has passed.",
-			replies: []reply{{status: 200, description: "The account and an access token.", body: sessionReply{}}},
+				"After many failures, further tries are answered with rate_limited until some time has passed. An account with a second " +
+				"factor is answered with mfa_required, and a token for POST /api/login/2fa.",
+			replies: []reply{{status: 200, description: "The account and its tokens, or what the second step needs.", body: loginReply{}}},
 			codes:   []inventory.Code{codeUnauthorized, codeRateLimited, inventory.CodeOverloaded, inventory.CodeStoreUnavailable}},
-		{method: "GET", path: "/api/me", who: users, cost: 2, handle: me,
+		{method: "POST", path: "/api/refresh", who: anyone, cost: 5, handle: refresh, body: refreshBody{},
+			summary: "Exchange a refresh token for the next one and an access token",
+			detail: "Each refresh token is good once. One that is used again ends its session, as it may be stolen; only in the 10 seconds after " +
+				"its first use it answers the same once more. A customer's session ends after 30 days; that of staff after 12 hours, or " +
+				"30 minutes without a refresh.",
+			replies: []reply{{status: 200, description: "The account and fresh tokens.", body: sessionReply{}}},
+			codes:   []inventory.Code{codeUnauthorized, inventory.CodeUnknownOutcome}},
+		{method: "POST", path: "/api/logout", who: people, cost: 5, handle: logout,
+			summary: "End your session",
+			detail:  "Its tokens are refused from then on, and its WebSockets closed.",
+			replies: []reply{{status: 204, description: "It has ended."}},
+			codes:   []inventory.Code{inventory.CodeNotFound, inventory.CodeUnknownOutcome}},
+		{method: "GET", path: "/api/me/sessions", who: people, cost: 5, handle: listSessions,
+			summary: "List where you are logged in",
+			detail:  "There are 20 at most: one more login ends the session that was not used for longest.",
+			replies: []reply{{status: 200, description: "Your sessions, the one that was used last first.", body: sessionList{}}},
+			codes:   []inventory.Code{inventory.CodeNotFound, inventory.CodeStoreUnavailable}},
+		{method: "DELETE", path: "/api/me/sessions", who: people, cost: 5, handle: endOtherSessions,
+			summary: "End all of your sessions but this one",
+			replies: []reply{{status: 204, description: "They have ended."}},
+			codes:   []inventory.Code{inventory.CodeNotFound, inventory.CodeUnknownOutcome}},
+		{method: "DELETE", path: "/api/me/sessions/{id}", who: people, cost: 5, handle: endOneSession,
+			summary:    "End one of your sessions",
+			parameters: []parameter{idInPath},
+			replies:    []reply{{status: 204, description: "It has ended."}},
+			codes:      []inventory.Code{inventory.CodeNotFound, inventory.CodeUnknownOutcome}},
+		{method: "GET", path: "/api/me", who: people, cost: 2, handle: me,
 			summary: "Read your account",
 			replies: []reply{{status: 200, description: "The account.", body: userReply{}}},
 			codes:   []inventory.Code{inventory.CodeNotFound, inventory.CodeStoreUnavailable}},
@@ -66,9 +96,16 @@ func accountRoutes() []route {
 func productRoutes() []route {
 	return []route{
 		{method: "GET", path: "/api/products", who: anyone, cost: 5, handle: listProducts,
-			summary: "List products with live stock",
+			summary: "List and search products with live stock",
+			detail: "A page with in_stock may end before its limit, and may be empty: only next_cursor says whether more follows. " +
+				"Prices are sorted by their amount, whatever their currency.",
 			parameters: []parameter{limitInQuery, cursorInQuery,
-				{name: "category", in: "query", kind: "string", description: "Only products of this category."}},
+				{name: "q", in: "query", kind: "string", bounds: []string{"minLength=1", "maxLength=200"},
+					description: "Only products that have all of these words, 8 at most, in name, SKU or category. Case and accents do not " +
+						"matter, and a word that ends with * stands for all that begin with it."},
+				{name: "category", in: "query", kind: "string", bounds: []string{"minLength=1", "maxLength=64"}, description: "Only products of this category."},
+				{name: "in_stock", in: "query", kind: "string", enum: []string{"true"}, description: "Only products of which there are units."},
+				{name: "sort", in: "query", kind: "string", enum: productOrderWords, description: "In the order in which they were made, nearly, when absent."}},
 			replies: []reply{{status: 200, description: "A page.", body: productPage{}, headers: [][2]string{linkHeader}}},
 			codes:   joined(readCodes, []inventory.Code{codeInvalidCursor, inventory.CodeValidationFailed})},
 		{method: "POST", path: "/api/products", who: admins, cost: 10, handle: createProduct, body: productBody{},
@@ -79,6 +116,11 @@ func productRoutes() []route {
 			replies: []reply{{status: 201, description: "The product.", body: productReply{},
 				headers: [][2]string{replayHeader, locationHeader, tagHeader}}},
 			codes: joined(engineCodes, []inventory.Code{codeSKUTaken, codeKeyInvalid, inventory.CodeKeyReused, inventory.CodeRequestInProgress})},
+		{method: "GET", path: "/api/products/export", who: admins, cost: 100, handle: exportProducts,
+			summary: "Read the catalogue as CSV",
+			detail:  "In the form that \"holdfast import catalogue\" takes, with the units on hand as stock. A connection that ends without its last chunk means that the file is not complete.",
+			replies: []reply{{status: 200, description: "The file.", body: csvText{}}},
+			codes:   readCodes},
 		{method: "GET", path: "/api/products/{id}", who: anyone, cost: 2, handle: getProduct,
 			summary: "Read a product with live stock",
 			parameters: []parameter{idInPath,
@@ -104,15 +146,15 @@ func productRoutes() []route {
 
 func serviceRoutes() []route {
 	return []route{
-		{method: "GET", path: "/livez", who: anyone, cost: 1, handle: live,
+		{method: "GET", path: "/livez", who: anyone, cost: 1, quota: quotaOfNobody, handle: live,
 			summary: "Whether the process can answer",
 			replies: []reply{{status: 200, description: "It can.", body: healthReply{}}}},
-		{method: "GET", path: "/readyz", who: anyone, cost: 1, handle: ready,
+		{method: "GET", path: "/readyz", who: anyone, cost: 1, quota: quotaOfNobody, handle: ready,
 			summary:    "Whether orders are accepted",
 			parameters: []parameter{{name: "verbose", in: "query", kind: "string", description: "Show each check."}},
 			replies: []reply{{status: 200, description: "They are.", body: healthReply{}},
 				{status: 503, description: "They are not.", body: healthReply{}}}},
-		{method: "GET", path: "/openapi.json", who: anyone, cost: 1, handle: showDocument,
+		{method: "GET", path: "/openapi.json", who: anyone, cost: 5, handle: showDocument,
 			summary: "This document",
 			replies: []reply{{status: 200, description: "An OpenAPI 3.1 document.", body: documentReply{}}}},
 	}

@@ -2,9 +2,16 @@ package api
 
 import "holdfast/inventory"
 
+// orderFilterParameters select orders.
+var orderFilterParameters = []parameter{
+	{name: "status", in: "query", kind: "string", enum: stateWords(), description: "Only orders in this state."},
+	{name: "product_id", in: "query", kind: "string", bounds: []string{"format=uuid"}, description: "Only orders of this product."},
+	{name: "customer_id", in: "query", kind: "string", bounds: []string{"format=uuid"}, description: "Only orders of this customer; others than your own for admins only."},
+}
+
 func orderRoutes() []route {
 	return []route{
-		{method: "POST", path: "/api/orders", who: users, cost: 5, handle: placeOrder, body: orderBody{}, bodyMax: orderBodyBytesMax,
+		{method: "POST", path: "/api/orders", who: users, cost: 5, quota: quotaOfOrders, handle: placeOrder, body: orderBody{}, bodyMax: orderBodyBytesMax,
 			summary: "Place an order: hold units until they are paid for",
 			detail: "An order is durable before it is answered. Any 5xx means unknown: repeat with the same key. " +
 				"A refusal does not bind the key, and has taken no unit of any item. For missing units its errors name every item that " +
@@ -16,13 +23,17 @@ func orderRoutes() []route {
 				headers: [][2]string{replayHeader, locationHeader}}},
 			codes: joined(engineCodes, keyCodes, saleCodes)},
 		{method: "GET", path: "/api/orders", who: users, cost: 5, handle: listOrders,
-			summary: "List orders, newest first: your own, or everyone's for admins",
-			detail:  "A page of very long orders ends before its limit: only next_cursor says whether more follows.",
-			parameters: []parameter{limitInQuery, cursorInQuery,
-				{name: "status", in: "query", kind: "string", enum: stateWords(), description: "Only orders in this state."},
-				{name: "product_id", in: "query", kind: "string", bounds: []string{"format=uuid"}, description: "Only orders of this product."}},
-			replies: []reply{{status: 200, description: "A page.", body: orderPage{}, headers: [][2]string{linkHeader}}},
-			codes:   joined(readCodes, []inventory.Code{codeInvalidCursor, inventory.CodeValidationFailed})},
+			summary:    "List orders, newest first: your own, or everyone's for admins",
+			detail:     "A page of very long orders ends before its limit: only next_cursor says whether more follows.",
+			parameters: joined([]parameter{limitInQuery, cursorInQuery}, orderFilterParameters),
+			replies:    []reply{{status: 200, description: "A page.", body: orderPage{}, headers: [][2]string{linkHeader}}},
+			codes:      joined(readCodes, []inventory.Code{codeInvalidCursor, inventory.CodeValidationFailed})},
+		{method: "GET", path: "/api/orders/export", who: admins, cost: 100, handle: exportOrders,
+			summary:    "Read all orders as CSV, newest first",
+			detail:     "A row for each item of an order. Prices are in major units. A connection that ends without its last chunk means that the file is not complete.",
+			parameters: orderFilterParameters,
+			replies:    []reply{{status: 200, description: "The file.", body: csvText{}}},
+			codes:      joined(readCodes, []inventory.Code{inventory.CodeValidationFailed})},
 		{method: "GET", path: "/api/orders/{id}", who: users, cost: 2, handle: getOrder,
 			summary:    "Read an order",
 			parameters: []parameter{idInPath},

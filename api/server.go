@@ -15,22 +15,39 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"holdfast/actors"
+	"holdfast/api/ticker"
 	"holdfast/internal/clock"
 	"holdfast/internal/password"
+	"holdfast/internal/secondfactor"
 	"holdfast/internal/token"
+	"holdfast/inventory"
 	"holdfast/persistence"
 )
 
 // Server is the front end. It may listen before there is an engine: until
 // [Server.SetEngine] every request that needs one is answered with starting.
 type Server struct {
-	options Options
-	store   persistence.Store
-	clock   clock.Clock
-	log     *slog.Logger
-	signer  *token.Signer
-	// tokens and keys are two caches: a key is known by its hash, and nobody must
-	// get in by sending a hash as if it were a token.
+	options   Options
+	store     persistence.Store
+	catalogue catalogue
+	clock     clock.Clock
+	log       *slog.Logger
+	signer    *token.Signer
+	refresher *token.Refresher
+	// secondSteps and resets make what is good for one step of its own.
+	secondSteps, resets *token.Pender
+	vault               *secondfactor.Vault
+	codeTries           codeTries
+	mails               *mails
+	setup               setup
+	// rereaders read accounts again of which it is not known whether they were changed.
+	rereaders  sync.WaitGroup
+	rereadLock sync.Mutex
+	rereading  map[inventory.ID]bool
+	// revocations are asked about every access token; recalled says that they are complete.
+	revocations *token.Revocations
+	recalled    atomic.Bool
+	// tokens and keys are two caches, so that neither crowds out the other.
 	tokens, keys *token.Cache
 	hasher       *password.Hasher
 	cursors      cursorSealer
@@ -42,7 +59,17 @@ type Server struct {
 	// versionWaiters are the reads that wait for a stock version, connections those
 	// that are open.
 	versionWaiters, connections *tally
-	logins                      *throttle
+	// exports are those under way.
+	exports *tally
+	logins  *throttle
+	limits  limits
+	// ticker serves the WebSockets, which tickets open for those who are known.
+	ticker  *ticker.Hub
+	tickets *tickets
+	pings   pings
+	// redisPings are the same for Redis, which not every server has.
+	redisPings pings
+	origins    map[string]bool
 	// draining ends when Shutdown begins, and with it every wait for something that
 	// may never come. living ends when Shutdown has ended, for work in hand.
 	draining, living context.Context
@@ -69,23 +96,30 @@ func New(options Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{options: options, store: options.Store, clock: options.Clock, log: options.Log,
-		tokens: token.NewCache(options.TokenCacheEntries), keys: token.NewCache(keyCacheEntries),
-		hasher: password.NewHasher(options.PasswordsParallel), logins: newThrottle(),
+		catalogue: catalogue{store: options.Store, cache: options.Cache, clock: options.Clock, editing: map[inventory.ID]chan struct{}{}, settling: map[inventory.ID]bool{}},
+		tokens:    token.NewCache(options.TokenCacheEntries), keys: token.NewCache(keyCacheEntries),
+		revocations: token.NewRevocations(), rereading: map[inventory.ID]bool{},
+		hasher: password.NewHasher(options.PasswordsParallel), logins: newThrottle(), limits: newLimits(options.RateLimits),
 		versionWaiters: newTally(versionWaitersMax, versionWaitersPerAddressMax),
+		exports:        newTally(exportsMax, 0),
 		connections:    newTally(options.ConnectionsMax, options.ConnectionsPerAddressMax)}
 	if s.signer, err = token.NewSigner(options.SigningKey, options.Clock); err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}
-	cursorKey, err := hkdf.Key(sha256.New, options.SigningKey, nil, "holdfast cursor v1", sha256.Size)
-	if err != nil {
-		return nil, fmt.Errorf("api: deriving the cursor key: %w", err)
+	if err := s.deriveKeys(options.SigningKey); err != nil {
+		return nil, fmt.Errorf("api: %w", err)
 	}
-	s.cursors = cursorSealer{key: cursorKey}
-	if s.metrics, err = newMetrics(options.Registry, func() float64 { return float64(s.inFlight.Load()) }); err != nil {
+	s.openTicker()
+	if s.metrics, err = newMetrics(options.Registry, func() float64 { return float64(s.inFlight.Load()) }); err == nil {
+		err = s.metrics.followTicker(options.Registry, s.ticker)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("api: registering metrics: %w", err)
 	}
 	s.living, s.end = context.WithCancel(context.Background())
 	s.draining, s.drain = context.WithCancel(s.living)
+	s.catalogue.living = s.living
+	s.mails = s.startMails()
 	handler, err := s.buildRouter(routeTable())
 	if err != nil {
 		return nil, err
@@ -98,6 +132,37 @@ func New(options Options) (*Server, error) {
 		s.SetEngine(options.Engine)
 	}
 	return s, nil
+}
+
+// deriveKeys makes the keys of what else is sealed from that of access tokens.
+func (s *Server) deriveKeys(signingKey []byte) error {
+	cursorKey, err := hkdf.Key(sha256.New, signingKey, nil, "holdfast cursor v1", sha256.Size)
+	if err != nil {
+		return fmt.Errorf("deriving the key of cursors: %w", err)
+	}
+	s.cursors = cursorSealer{key: cursorKey}
+	refreshKey, err := hkdf.Key(sha256.New, signingKey, nil, "holdfast refresh v1", sha256.Size)
+	if err != nil {
+		return fmt.Errorf("deriving the key of refresh tokens: %w", err)
+	}
+	if s.refresher, err = token.NewRefresher(refreshKey); err != nil {
+		return err
+	}
+	for prefix, pender := range map[string]**token.Pender{"hfm_": &s.secondSteps, "hfp_": &s.resets} {
+		key, err := hkdf.Key(sha256.New, signingKey, nil, "holdfast pending "+prefix+" v1", sha256.Size)
+		if err == nil {
+			*pender, err = token.NewPender(prefix, key)
+		}
+		if err != nil {
+			return fmt.Errorf("deriving the key of tokens %s: %w", prefix, err)
+		}
+	}
+	factorKey, err := hkdf.Key(sha256.New, signingKey, nil, "holdfast second factor v1", sha256.Size)
+	if err != nil {
+		return fmt.Errorf("deriving the key of second factors: %w", err)
+	}
+	s.vault, err = secondfactor.NewVault(factorKey)
+	return err
 }
 
 // buildRouter binds the table and makes the router from it.
@@ -147,6 +212,7 @@ func (s *Server) newFront(handler fasthttp.RequestHandler) *fasthttp.Server {
 		SecureErrorLogMessage:        true,
 		CloseOnShutdown:              true,
 		LazyRequestTime:              true,
+		KeepHijackedConns:            true,
 		Logger:                       connectionLog{s.log},
 	}
 }
@@ -160,7 +226,10 @@ func (l connectionLog) Printf(format string, arguments ...any) {
 }
 
 // SetEngine gives the front end its engine, once it has recovered.
-func (s *Server) SetEngine(engine actors.Facade) { s.engine.Store(&engine) }
+func (s *Server) SetEngine(engine actors.Facade) {
+	s.ticker.Follow(engine)
+	s.engine.Store(&engine)
+}
 
 // SetStopping makes /readyz say no, so that balancers look elsewhere, while
 // requests are still served. Call it some time before Shutdown.
@@ -198,12 +267,30 @@ func (s *Server) serve(server *fasthttp.Server, listener *gate, what string) err
 	return fmt.Errorf("serving %s: %w", what, err)
 }
 
-// Shutdown stops accepting, lets what is being served end, and returns when it
-// has, or with the context's error. Serve does nothing from then on.
+// awaitBackground waits for what goes on behind the requests, as long as ctx lets it.
+func (s *Server) awaitBackground(ctx context.Context) {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.mails.sending.Wait()
+		s.catalogue.settlers.Wait()
+		s.rereaders.Wait()
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+	}
+}
+
+// Shutdown stops accepting, closes the WebSockets, lets what is being served end, and
+// returns when it has, or with the context's error. Serve does nothing from then on.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.SetStopping()
 	s.drain()
-	defer s.end()
+	defer func() {
+		s.end()
+		s.awaitBackground(ctx)
+	}()
 	var closed error
 	s.listening.Lock()
 	s.ended = true
@@ -211,5 +298,5 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		closed = errors.Join(closed, listener.Close())
 	}
 	s.listening.Unlock()
-	return errors.Join(closed, s.front.ShutdownWithContext(ctx), s.admin.ShutdownWithContext(ctx))
+	return errors.Join(closed, s.ticker.Stop(ctx), s.front.ShutdownWithContext(ctx), s.admin.ShutdownWithContext(ctx))
 }

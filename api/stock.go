@@ -17,10 +17,7 @@ func getStock(x *exchange) {
 	if !ok {
 		return
 	}
-	wanted, ok := x.minVersion()
-	if !ok {
-		return
-	}
+	wanted := x.minVersion()
 	engine, ready := x.engine()
 	if !ready {
 		return
@@ -43,25 +40,16 @@ func (x *exchange) answerStock(stock *inventory.Stock) {
 	x.answer(200, x.buffer)
 }
 
-// minVersion reads ?min_version, the only parameter there is.
-func (x *exchange) minVersion() (uint64, bool) {
-	wanted := uint64(0)
-	for name, value := range x.ctx.QueryArgs().All() {
-		number, err := strconv.ParseUint(string(value), 10, 63)
-		if string(name) != "min_version" || err != nil {
-			x.failFields(fieldError{pointer: string(name), code: fieldInvalid,
-				detail: "The only parameter is min_version, a whole number that is not negative."})
-			return 0, false
-		}
-		wanted = max(wanted, number)
-	}
-	return wanted, true
+// minVersion reads ?min_version, which has been checked.
+func (x *exchange) minVersion() uint64 {
+	wanted, _ := strconv.ParseUint(string(x.ctx.QueryArgs().Peek("min_version")), 10, 63)
+	return wanted
 }
 
 // waitForVersion looks at the stock until it has the version, or refuses. It
 // occupies its connection only; how many may wait is bounded.
 func (x *exchange) waitForVersion(engine actors.Facade, product inventory.ID, wanted uint64) (inventory.Stock, bool) {
-	waiters, address := x.server.versionWaiters, addressOf(x.ctx.RemoteAddr())
+	waiters, address := x.server.versionWaiters, x.address()
 	switch waiters.enter(address) {
 	case roomFull:
 		x.fail(inventory.CodeOverloaded, "Too many reads are waiting for a version.")
@@ -137,7 +125,7 @@ func adjustStock(x *exchange) {
 	raw := append(append([]byte(nil), product[:]...), x.ctx.Request.Body()...)
 	adjusted, refusal := engine.AdjustStock(&actors.AdjustStock{Product: product, Caller: x.principal.ID,
 		Delta: body.Delta, Reason: body.Reason, Note: body.Note,
-		Key: keyFingerprint(x.principal.ID, adjustRoute, key), Body: fingerprint(raw)})
+		Key: keyFingerprint(x.principal.ID, adjustRoute, key), Body: inventory.FingerprintOf(raw)})
 	if refusal.Refused() {
 		x.refuseAdjustment(refusal)
 		return

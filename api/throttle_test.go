@@ -3,11 +3,13 @@ package api
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"holdfast/internal/clock"
 	"holdfast/inventory"
 )
 
@@ -127,4 +129,52 @@ func TestLoginIsLimitedOverHTTP(t *testing.T) {
 	require.Equal(t, 401, s.do(loginWith("bob@example.org", "wrong")).status, "another account is another matter")
 	s.clock.advance(10 * time.Second)
 	require.Equal(t, 200, s.do(loginWith("ada@example.org", goodPassword)).status)
+}
+
+// A thousand wrong passwords from many addresses: few are looked at, and whose account it
+// is comes in all the same.
+func TestRow5AThousandWrongTries(t *testing.T) {
+	s := newStand(t)
+	require.Equal(t, 201, s.do(registration("ada@example.org", goodPassword, "Ada")).status)
+	try := func(address, secret string) int {
+		body := loginWith("ada@example.org", secret).body
+		return s.rawFrom(address, fmt.Sprintf("POST /api/login HTTP/1.1\r\nHost: holdfast\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+			len(body), body)).StatusCode
+	}
+	require.Equal(t, 200, try("203.0.113.1", goodPassword), "she is at home")
+	evaluated := 0
+	for i := range 1_000 {
+		if status := try(fmt.Sprintf("198.51.100.%d", i%50), fmt.Sprint("a guess of many words ", i)); status == 401 {
+			evaluated++
+		} else {
+			require.Equal(t, 429, status)
+		}
+	}
+	require.LessOrEqual(t, evaluated, 100)
+	require.EqualValues(t, triesOfAccount.burst, evaluated)
+	require.Equal(t, 200, try("203.0.113.1", goodPassword), "nobody locks her out")
+}
+
+// How long a refused login takes does not tell whether there is an account.
+func TestRow4TheTimeOfALoginTellsNothing(t *testing.T) {
+	s := newStand(t)
+	require.Equal(t, 201, s.do(registration("ada@example.org", goodPassword, "Ada")).status)
+	const tries = 15
+	took := map[string][]time.Duration{}
+	for range tries {
+		for _, email := range []string{"ada@example.org", "nobody@example.org"} {
+			watch := clock.NewSystem()
+			began := watch.Now()
+			require.Equal(t, 401, s.do(loginWith(email, "a guess of many words")).status)
+			took[email] = append(took[email], time.Duration(watch.Now()-began))
+		}
+		s.clock.advance(10 * time.Second)
+	}
+	median := func(email string) float64 {
+		slices.Sort(took[email])
+		return float64(took[email][tries/2])
+	}
+	// Without a hash for accounts that do not exist it would be a hundred.
+	ratio := median("ada@example.org") / median("nobody@example.org")
+	require.True(t, ratio > 0.5 && ratio < 2, "%.2f", ratio)
 }

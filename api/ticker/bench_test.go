@@ -1,0 +1,94 @@
+package ticker
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"holdfast/internal/clock"
+	"holdfast/inventory"
+)
+
+// sink is a raw connection whose peer takes everything.
+type sink struct{ descriptor uintptr }
+
+func (s sink) Control(func(uintptr)) error   { return nil }
+func (s sink) Read(func(uintptr) bool) error { return nil }
+func (s sink) Write(f func(uintptr) bool) error {
+	f(s.descriptor)
+	return nil
+}
+
+// crowd is a shard with clients that all watch the same products.
+func crowd(t testing.TB, clients, products int) (*shard, *fakeBoard, []inventory.ID) {
+	t.Helper()
+	board := &fakeBoard{rules: map[inventory.ID]*inventory.Product{}, stock: map[inventory.ID]inventory.Stock{}}
+	h := New(Options{Clock: clock.NewManual(start), Log: slog.New(slog.NewTextHandler(io.Discard, nil)), ConnectionsMax: clients})
+	h.Follow(board)
+	file, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { file.Close() })
+	descriptor := file.Fd()
+	var watched []inventory.ID
+	for i := range products {
+		watched = append(watched, board.put(byte(i), 1_000_000_000))
+	}
+	s := h.shards[0]
+	for range clients {
+		c := &client{shard: s, raw: sink{descriptor}, seat: &Seat{seats: &h.seats}}
+		s.add(c)
+		require.Nil(t, s.subscribe(c, &command{op: opSubscribe, products: watched}, start))
+		s.flush(c, start)
+	}
+	return s, board, watched
+}
+
+// A frame that is delivered takes no memory: what is made is made once for all.
+func TestADeliveryTakesNoMemory(t *testing.T) {
+	for _, products := range []int{1, 5} {
+		s, board, watched := crowd(t, 500, products)
+		s.sweep()
+		before := s.counts.frames.Load()
+		const runs = 20
+		allocations := testing.AllocsPerRun(runs, func() {
+			for _, product := range watched {
+				board.hold(product)
+			}
+			s.hub.topics.sweep(board, start)
+			s.sweep()
+		})
+		delivered := s.counts.frames.Load() - before
+		require.EqualValues(t, (runs+1)*500*products, delivered)
+		require.Less(t, allocations, float64(10*products), "for %d frames", 500*products)
+	}
+}
+
+// BenchmarkSweep is the cost of telling everybody of one change, without what the
+// network takes.
+func BenchmarkSweep(b *testing.B) {
+	for _, clients := range []int{100, 1_000, 10_000} {
+		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
+			s, board, watched := crowd(b, clients, 1)
+			b.ReportAllocs()
+			for b.Loop() {
+				board.hold(watched[0])
+				s.hub.topics.sweep(board, start)
+				s.sweep()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(clients), "ns/frame")
+		})
+	}
+}
+
+// BenchmarkBoard is the cost of looking at products of which none has changed.
+func BenchmarkBoard(b *testing.B) {
+	s, board, _ := crowd(b, 1, 200)
+	b.ReportAllocs()
+	for b.Loop() {
+		s.hub.topics.sweep(board, start)
+	}
+}
