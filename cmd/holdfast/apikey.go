@@ -5,15 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"text/tabwriter"
 
 	"holdfast/internal/identifier"
 	"holdfast/internal/token"
 	"holdfast/persistence"
-	"holdfast/persistence/sqlite"
 )
 
 // nameBytesMax bounds the name of an account or a key.
 const nameBytesMax = 200
+
+// byCommand is where an entry of the audit log came from that a command has made.
+const byCommand = "command line"
 
 type createKeyCommand struct {
 	Name string `required:"" help:"What the key is for. Names are unique."`
@@ -27,10 +30,12 @@ func (c *createKeyCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	text, hash := token.NewKey()
-	err = p.withStore(ctx, func(_ *dataDirectory, store *sqlite.Store) error {
+	err = p.withStore(ctx, func(_ *dataDirectory, store persistence.Store) error {
 		now := p.clock.Now()
-		return store.CreateAPIKey(ctx, persistence.APIKey{ID: identifier.Unsharded(now), Name: name,
-			Role: persistence.Role(c.Role), Hash: hash, CreatedAt: now})
+		id := identifier.Unsharded(now)
+		return store.CreateAPIKey(ctx, persistence.APIKey{ID: id, Name: name,
+			Role: persistence.Role(c.Role), Hash: hash, CreatedAt: now},
+			persistence.AuditEntry{At: now, Action: persistence.AuditKeyCreate, Subject: id.String(), Detail: name + ", role " + c.Role, Address: byCommand})
 	})
 	if errors.Is(err, persistence.ErrExists) {
 		return fmt.Errorf("there is an API key named %q: choose another name", name)
@@ -52,3 +57,42 @@ func plainName(text string) (string, error) {
 }
 
 func isControl(c rune) bool { return c < ' ' || c == 0x7f }
+
+type listKeysCommand struct{}
+
+// Run lists the keys, and nothing of what they are.
+func (c *listKeysCommand) Run(ctx context.Context, p *program) error {
+	return p.withStore(ctx, func(_ *dataDirectory, store persistence.Store) error {
+		keys, err := store.APIKeys(ctx)
+		if err != nil {
+			return err
+		}
+		table := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "name\trole\tcreated at\tid")
+		for i := range keys {
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", keys[i].Name, keys[i].Role, instantText(keys[i].CreatedAt), keys[i].ID)
+		}
+		return table.Flush()
+	})
+}
+
+type revokeKeyCommand struct {
+	Name string `required:"" help:"The name of the key."`
+}
+
+// Run deletes the key.
+func (c *revokeKeyCommand) Run(ctx context.Context, p *program) error {
+	return p.withStore(ctx, func(_ *dataDirectory, store persistence.Store) error {
+		keys, err := store.APIKeys(ctx)
+		if err != nil {
+			return err
+		}
+		for i := range keys {
+			if keys[i].Name == c.Name {
+				return store.DeleteAPIKey(ctx, keys[i].ID, persistence.AuditEntry{At: p.clock.Now(), Action: persistence.AuditKeyDelete,
+					Subject: keys[i].ID.String(), Detail: c.Name, Address: byCommand})
+			}
+		}
+		return fmt.Errorf("there is no API key named %q", c.Name)
+	})
+}

@@ -62,3 +62,23 @@ func TestNamesOfAPIKeysAreUnique(t *testing.T) {
 	s := serve(t, data)
 	assert.Equal(t, 403, s.post("/api/products", first, someProduct("A")).status, "the first key keeps its role")
 }
+
+// Keys are listed without what they are, and revoked by their name. Both, and their making,
+// are on record.
+func TestAPIKeysAreListedAndRevoked(t *testing.T) {
+	data := freshDirectory(t)
+	key := createKey(t, data, "payments", "service")
+	createKey(t, data, "a shop", "admin")
+	listed := succeed(t, "apikey", "list", "--data-dir", data)
+	assert.Regexp(t, `(?s)name.*a shop +admin.*payments +service`, listed)
+	assert.NotContains(t, listed, key)
+	succeed(t, "apikey", "revoke", "--name", "payments", "--data-dir", data)
+	assert.NotContains(t, succeed(t, "apikey", "list", "--data-dir", data), "payments")
+	o := run(t, "apikey", "revoke", "--name", "payments", "--data-dir", data)
+	assert.Equal(t, exitError, o.code)
+	assert.Contains(t, o.stderr, `there is no API key named "payments"`)
+	s := serve(t, data, "--demo")
+	assert.Equal(t, 401, s.post("/api/products", key, someProduct("A")).status)
+	s.stop(t)
+	assert.Contains(t, succeed(t, "audit", "verify", "--data-dir", data), "has 3 entries")
+}

@@ -2,7 +2,11 @@ package main
 
 import (
 	"net"
+	"net/netip"
 	"time"
+
+	"holdfast/actors"
+	"holdfast/api"
 )
 
 // What the journal accepts. A segment holds its header and the largest order.
@@ -41,10 +45,14 @@ func (o *serverOptions) Validate() error {
 	for _, check := range []func() error{
 		o.listenOption.Validate,
 		o.signingKeyOptions.Validate,
+		o.redisOptions.Validate,
 		func() error { return checkAddress("admin-listen", o.AdminListen, "127.0.0.1:9090") },
 		o.checkCounts,
+		o.checkRates,
 		o.checkJournal,
 		o.checkDurations,
+		o.checkOrigins,
+		o.checkProxies,
 	} {
 		if err := check(); err != nil {
 			return err
@@ -68,9 +76,28 @@ func (o *serverOptions) checkCounts() error {
 		{"connections-per-address-max", o.ConnectionsPerAddressMax, 0},
 		{"in-flight-max", o.InFlightMax, 1},
 		{"passwords-parallel", o.PasswordsParallel, 0},
+		{"ws-connections-max", o.WSConnectionsMax, 0},
+		{"ws-connections-per-address-max", o.WSConnectionsPerAddressMax, 0},
+		{"ws-connections-per-user-max", o.WSConnectionsPerUserMax, 1},
 	} {
 		if count.value < count.least {
 			return usagef("--%s is %d and must be at least %d", count.option, count.value, count.least)
+		}
+	}
+	return nil
+}
+
+func (o *serverOptions) checkRates() error {
+	for _, rate := range []struct {
+		option string
+		value  int
+	}{
+		{"rate-address-units", o.RateAddressUnits},
+		{"rate-customer-orders", o.RateCustomerOrders},
+		{"rate-customer-units", o.RateCustomerUnits},
+	} {
+		if rate.value < 0 || rate.value > api.RatePerSecondMax {
+			return usagef("--%s is %d and must be at least 0, which is no bound, and at most %d", rate.option, rate.value, api.RatePerSecondMax)
 		}
 	}
 	return nil
@@ -103,10 +130,63 @@ func (o *serverOptions) checkDurations() error {
 			return usagef("--%s is %s and must be above 0, such as 5s", wait.option, wait.value)
 		}
 	}
+	for _, kept := range []struct {
+		option string
+		value  time.Duration
+	}{
+		{"order-retention", o.OrderRetention},
+		{"movement-retention", o.MovementRetention},
+	} {
+		if kept.value != 0 && kept.value < actors.RetentionMin {
+			return usagef("--%s is %s and must be at least %s, or 0s for ever", kept.option, kept.value, actors.RetentionMin)
+		}
+	}
 	if o.ShutdownDelay < 0 {
 		return usagef("--shutdown-delay is %s and must be at least 0s", o.ShutdownDelay)
 	}
 	return nil
+}
+
+func (o *serverOptions) checkOrigins() error {
+	for _, list := range []struct {
+		option  string
+		origins commaList
+	}{{"cors-origins", o.CORSOrigins}, {"ws-origins", o.WSOrigins}} {
+		for _, origin := range list.origins {
+			if err := api.CheckOrigin(origin); err != nil {
+				return usagef("--%s: %v", list.option, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (o *serverOptions) checkProxies() error {
+	_, err := o.trustedProxies()
+	return err
+}
+
+// trustedProxies reads the networks; an address is the network of itself.
+func (o *serverOptions) trustedProxies() ([]netip.Prefix, error) {
+	networks := make([]netip.Prefix, 0, len(o.TrustedProxies))
+	for _, text := range o.TrustedProxies {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			address, addressErr := netip.ParseAddr(text)
+			if addressErr != nil || address.Zone() != "" {
+				return nil, usagef("--trusted-proxies: %q is no address or network and must be like 10.0.0.1 or 10.0.0.0/8", text)
+			}
+			network = netip.PrefixFrom(address, address.BitLen())
+		}
+		switch {
+		case network.Bits() == 0:
+			return nil, usagef("--trusted-proxies: %q is everybody, who could then claim to be anybody", text)
+		case network.Addr().Is4In6():
+			return nil, usagef("--trusted-proxies: %q is an IPv4 address and must be written as one", text)
+		}
+		networks = append(networks, network.Masked())
+	}
+	return networks, nil
 }
 
 // checkAddress refuses what is no host and port. The host may be empty, for all

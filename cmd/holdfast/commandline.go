@@ -14,9 +14,13 @@ type commandLine struct {
 
 	Serve       serveCommand       `cmd:"" default:"withargs" help:"Serve the API. The default."`
 	Import      importCommands     `cmd:"" help:"Take over what a shop has, from CSV files, while no server runs on the data."`
-	Journal     journalCommands    `cmd:"" help:"Look into the journal while no server runs on it. Nothing is changed."`
+	Migrate     migrateCommands    `cmd:"" help:"Look at the schema of the database, and change it."`
+	Journal     journalCommands    `cmd:"" help:"Look into the journal while no server runs on it, or begin a new one in the place of one that is lost."`
 	User        userCommands       `cmd:"" help:"Make and change accounts."`
-	APIKey      apiKeyCommands     `cmd:"" name:"apikey" help:"Make API keys."`
+	APIKey      apiKeyCommands     `cmd:"" name:"apikey" help:"Make, list and revoke API keys."`
+	Audit       auditCommands      `cmd:"" help:"Check the audit log."`
+	Backup      backupCommand      `cmd:"" help:"Copy everything that the program keeps into a folder, also while it runs."`
+	Restore     restoreCommand     `cmd:"" help:"Put a backup into an empty data directory and an empty database, or with --database-only into the database alone, while no server runs."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it is ready: exit code 0 or 1."`
 	Config      configCommands     `cmd:"" help:"Look at the configuration."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
@@ -24,21 +28,36 @@ type commandLine struct {
 
 type importCommands struct {
 	Catalogue importCatalogueCommand `cmd:"" help:"Put products into the catalogue: those of a catalogue, or those of an order history."`
+	Orders    importOrdersCommand    `cmd:"" help:"Put the orders of an order history on record, as orders of their time. What is for sale stays as it is."`
+}
+
+type migrateCommands struct {
+	Up     migrateUpCommand     `cmd:"" help:"Apply the migrations that are pending, as the start of a server does."`
+	Down   migrateDownCommand   `cmd:"" help:"Undo the migration that was applied last, before an older program is installed."`
+	Status migrateStatusCommand `cmd:"" help:"List the migrations, and which of them are applied. Nothing is changed, and a server may run."`
 }
 
 type journalCommands struct {
 	Verify journalVerifyCommand `cmd:"" help:"Read and check every byte, also against the database: exit code 0 or 78."`
 	Dump   journalDumpCommand   `cmd:"" help:"Print the records, one JSON object a line."`
+	Renew  journalRenewCommand  `cmd:"" help:"Begin a journal after what the database has, when the one that it follows is lost."`
 }
 
 type userCommands struct {
-	CreateAdmin createAdminCommand `cmd:"" help:"Make an account with the role admin."`
-	SetRole     setRoleCommand     `cmd:"" help:"Change the role of an account."`
-	Seed        seedCommand        `cmd:"" help:"Make customers without a password, and access tokens for them, for load tests."`
+	CreateAdmin  createAdminCommand  `cmd:"" help:"Make an account with the role admin."`
+	SetRole      setRoleCommand      `cmd:"" help:"Change the role of an account."`
+	RemoveFactor removeFactorCommand `cmd:"" help:"Remove the second factor of an account whose device and recovery codes are lost."`
+	Seed         seedCommand         `cmd:"" help:"Make customers without a password, and access tokens for them, for load tests."`
 }
 
 type apiKeyCommands struct {
 	Create createKeyCommand `cmd:"" help:"Make an API key and print it alone on stdout. It is shown only once."`
+	List   listKeysCommand  `cmd:"" help:"List the API keys, without the keys themselves."`
+	Revoke revokeKeyCommand `cmd:"" help:"Delete an API key."`
+}
+
+type auditCommands struct {
+	Verify auditVerifyCommand `cmd:"" help:"Read the audit log and check that no entry was changed, inserted or deleted: exit code 0 or 78."`
 }
 
 type configCommands struct {

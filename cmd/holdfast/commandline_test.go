@@ -49,7 +49,7 @@ func TestHelpGoesToStdout(t *testing.T) {
 	o := run(t, "--help")
 	require.Equal(t, exitOK, o.code)
 	assert.Empty(t, o.stderr)
-	for _, command := range []string{"serve", "journal verify", "journal dump", "user create-admin", "user set-role",
+	for _, command := range []string{"serve", "journal verify", "journal dump", "user create-admin", "user set-role", "user remove-factor",
 		"user seed", "apikey create", "healthcheck", "config print", "version"} {
 		assert.Contains(t, o.stdout, "\n  "+command+" ")
 	}

@@ -35,6 +35,7 @@ func TestAFlagWinsOverTheEnvironmentOverTheFileOverTheDefault(t *testing.T) {
 		{"request_timeout", "HOLDFAST_REQUEST_TIMEOUT", "--request-timeout=3s", "5s", "1s", "2s", "3s"},
 		{"demo", "HOLDFAST_DEMO", "--demo", false, true, false, true},
 		{"owner_confirm", "HOLDFAST_OWNER_CONFIRM", "--no-owner-confirm", true, false, true, false},
+		{"ws_origins", "HOLDFAST_WS_ORIGINS", "--ws-origins=http://c:1,http://d", "", "http://a", "http://b", "http://c:1,http://d"},
 		{"signing_key_file", "HOLDFAST_SIGNING_KEY_FILE", "--signing-key-file=c", nil, "a", "b", "c"},
 	} {
 		t.Run(c.option, func(t *testing.T) {
@@ -69,8 +70,8 @@ func TestPrintedConfigurationCanBeReadAgain(t *testing.T) {
 
 // Every option of the server is printed, so that none is in force unseen.
 func TestConfigPrintHasEveryOption(t *testing.T) {
-	printed := slices.Concat(slices.Collect(maps.Keys(configuration(t, "--signing-key-file", "f"))),
-		slices.Collect(maps.Keys(configuration(t, "--signing-key", "k"))))
+	printed := slices.Concat(slices.Collect(maps.Keys(configuration(t, "--mail-command", "m", "--signing-key-file", "f", "--database-url-file", "f", "--redis-url-file", "f"))),
+		slices.Collect(maps.Keys(configuration(t, "--signing-key", "k", "--database-url", "u", "--redis-url", "redis://u"))))
 	parser, err := kong.New(&commandLine{}, kong.Vars{"data_dir": "./data", "version": ""})
 	require.NoError(t, err)
 	eachOption(parser.Model.Node, func(flag *kong.Flag) {

@@ -26,13 +26,15 @@ func (u untouched) Read([]byte) (int, error) {
 // dataCommands are the commands that work on a data directory, and what they need.
 func dataCommands(t *testing.T) map[string][]string {
 	return map[string][]string{
-		"serve":             serveArguments("")[3:],
-		"user create-admin": {"user", "create-admin", "--email", "ada@example.com", "--password-stdin"},
-		"user set-role":     {"user", "set-role", "--email", "ada@example.com", "--role", "admin"},
-		"user seed":         {"user", "seed", "--count", "2", "--tokens", filepath.Join(t.TempDir(), "tokens"), "--valid-for", "1h"},
-		"apikey create":     {"apikey", "create", "--name", "a", "--role", "admin"},
-		"journal verify":    {"journal", "verify"},
-		"journal dump":      {"journal", "dump"},
+		"serve":              serveArguments("")[3:],
+		"user create-admin":  {"user", "create-admin", "--email", "ada@example.com", "--password-stdin"},
+		"user remove-factor": {"user", "remove-factor", "--email", "ada@example.com"},
+		"user set-role":      {"user", "set-role", "--email", "ada@example.com", "--role", "admin"},
+		"user seed":          {"user", "seed", "--count", "2", "--tokens", filepath.Join(t.TempDir(), "tokens"), "--valid-for", "1h"},
+		"apikey create":      {"apikey", "create", "--name", "a", "--role", "admin"},
+		"migrate up":         {"migrate", "up"},
+		"journal verify":     {"journal", "verify"},
+		"journal dump":       {"journal", "dump"},
 	}
 }
 
@@ -94,7 +96,7 @@ func expectFreshRun(t *testing.T, name string, arguments []string, data string) 
 	case "user create-admin":
 		o := runWith(t.Context(), stdinOf(lanternPassword), arguments...)
 		require.Equal(t, exitOK, o.code, o.stderr)
-	case "user set-role": // nobody is there yet
+	case "user set-role", "user remove-factor": // nobody is there yet
 		o := run(t, arguments...)
 		require.Equal(t, exitError, o.code)
 		require.Contains(t, o.stderr, "there is no account with the address ada@example.com")

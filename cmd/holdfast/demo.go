@@ -76,7 +76,7 @@ func demoCatalogue(now inventory.Instant) ([]persistence.CatalogueProduct, error
 	if err != nil {
 		return nil, err
 	}
-	retailer := importCatalogueCommand{Currency: "GBP", Category: "gifts", StockPercent: 100, Charges: retail.Charges}
+	retailer := importCatalogueCommand{importOptions: importOptions{Currency: "GBP", Charges: retail.Charges}, Category: "gifts", StockPercent: 100}
 	gifts, err := retailer.readHistory(history, func(retail.Oddity) {}, now)
 	if err != nil {
 		return nil, err

@@ -49,6 +49,20 @@ var gaugeReadings = []struct {
 		func(e actors.Statistics, _ journal.Statistics) float64 { return float64(e.Backlog) }},
 	{"inventory_projection_backlog_records_max", "Bound of the backlog.",
 		func(e actors.Statistics, _ journal.Statistics) float64 { return float64(e.BacklogMax) }},
+	{"inventory_projection_backlog_bytes", "Bytes of the records that the database does not have yet.",
+		func(e actors.Statistics, _ journal.Statistics) float64 { return float64(e.BacklogBytes) }},
+	{"inventory_projection_backlog_bytes_max", "Bound of the bytes of the backlog.",
+		func(e actors.Statistics, _ journal.Statistics) float64 { return float64(e.BacklogBytesMax) }},
+	{"inventory_projection_lag_seconds", "Age of the oldest record that the database does not have.",
+		func(e actors.Statistics, _ journal.Statistics) float64 { return e.Lag.Seconds() }},
+	{"inventory_projection_failures_in_a_row", "Attempts to write to the database that failed since the last that did not.",
+		func(e actors.Statistics, _ journal.Statistics) float64 { return float64(e.Failures) }},
+	{"inventory_database_up", "1 unless the last attempt to write to the database failed.",
+		func(e actors.Statistics, _ journal.Statistics) float64 { return oneIf(!e.Away()) }},
+	{"inventory_ack_database", "1 when orders are answered after the commit in the database, 0 when after the sync of the journal.",
+		func(e actors.Statistics, _ journal.Statistics) float64 {
+			return oneIf(e.Acknowledge == actors.AcknowledgeDatabase)
+		}},
 	{"inventory_journal_durable_sequence", "Last journal record that is durable.",
 		func(_ actors.Statistics, j journal.Statistics) float64 { return float64(j.DurableSequence) }},
 	{"inventory_journal_pending_bytes", "Bytes that wait for a sync.",
@@ -74,6 +88,12 @@ var counterReadings = []struct {
 		func(e actors.Statistics, _ journal.Statistics) float64 { return float64(e.Parked) }},
 	{"inventory_actors_rebuilt_total", "Panics after which an actor was rebuilt.",
 		func(e actors.Statistics, _ journal.Statistics) float64 { return float64(e.Rebuilt) }},
+	{"inventory_projection_failures_total", "Attempts to write to the database that failed.",
+		func(e actors.Statistics, _ journal.Statistics) float64 { return float64(e.FailuresTotal) }},
+	{"inventory_purged_orders_total", "Orders that were deleted because they were too old.",
+		func(e actors.Statistics, _ journal.Statistics) float64 { return float64(e.PurgedOrders) }},
+	{"inventory_purged_movements_total", "Movements that were deleted because they were too old.",
+		func(e actors.Statistics, _ journal.Statistics) float64 { return float64(e.PurgedMovements) }},
 	{"inventory_journal_records_total", "Records that became durable.",
 		func(_ actors.Statistics, j journal.Statistics) float64 { return float64(j.Records) }},
 	{"inventory_journal_bytes_total", "Bytes that became durable.",
@@ -102,6 +122,12 @@ func newEngineMetrics(registry *prometheus.Registry) (*engineMetrics, error) {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})}
 	for _, g := range gaugeReadings {
 		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help}, m.reading(g.read)))
+	}
+	for _, class := range actors.FailureClasses() {
+		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "inventory_projection_failing",
+			Help:        "1 while attempts to write to the database fail, by why the last one did.",
+			ConstLabels: prometheus.Labels{"class": class}},
+			m.reading(func(e actors.Statistics, _ journal.Statistics) float64 { return oneIf(e.Failure == class) })))
 	}
 	for _, c := range counterReadings {
 		all = append(all, prometheus.NewCounterFunc(prometheus.CounterOpts{Name: c.name, Help: c.help}, m.reading(c.read)))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,38 +14,28 @@ import (
 	"holdfast/internal/retail"
 	"holdfast/inventory"
 	"holdfast/persistence"
-	"holdfast/persistence/sqlite"
 )
 
 // importChunk is how many products one transaction makes.
 const importChunk = 1_000
 
 type importCatalogueCommand struct {
-	File         string   `arg:"" type:"existingfile" help:"CSV file, or one compressed with gzip: a catalogue (sku, name, price and, if wanted, description, category, currency, stock, safety, purchase_limit, hold_seconds, sale_starts_at, sale_ends_at, paused), or an order history (InvoiceNo, StockCode, Description, Quantity, InvoiceDate, UnitPrice, CustomerID, Country)."`
-	Report       string   `placeholder:"FILE" help:"File to write with everything that was not taken as it stands: line, kind and detail. The name of the imported file with .report.csv when absent."`
-	Currency     string   `default:"GBP" help:"Currency of prices that have none, with two decimal places."`
-	Category     string   `default:"imported" help:"Category of products that have none."`
-	StockPercent int64    `default:"100" help:"Opening stock of a product of an order history, in percent of the units that were sold."`
-	Charges      []string `help:"Codes of an order history that are not products, separated by commas. Those of postage, fees and the like when absent."`
+	importOptions `embed:""`
+
+	File         string `arg:"" type:"existingfile" help:"CSV file, or one compressed with gzip: a catalogue (sku, name, price and, if wanted, description, category, currency, stock, safety, purchase_limit, hold_seconds, sale_starts_at, sale_ends_at, paused), or an order history (InvoiceNo, StockCode, Description, Quantity, InvoiceDate, UnitPrice, CustomerID, Country)."`
+	Category     string `default:"imported" help:"Category of products that have none."`
+	StockPercent int64  `default:"100" help:"Opening stock of a product of an order history, in percent of the units that were sold."`
 }
 
 // Validate refuses what no product can have.
 func (c *importCatalogueCommand) Validate() error {
-	switch _, err := inventory.ParseCurrency(c.Currency); {
-	case err != nil:
-		return usagef("--currency is %q and must be an ISO 4217 code such as GBP", c.Currency)
+	switch {
 	case c.StockPercent < 0 || c.StockPercent > 1_000_000:
 		return usagef("--stock-percent is %d and must be from 0 to 1000000", c.StockPercent)
 	case !isCategory(c.Category):
 		return usagef("--category is %q and must have at most 64 of a-z, 0-9 and -", c.Category)
 	}
-	if c.Report == "" {
-		c.Report = c.File + ".report.csv"
-	}
-	if len(c.Charges) == 0 {
-		c.Charges = retail.Charges
-	}
-	return nil
+	return c.complete(c.File + ".report.csv")
 }
 
 // Run puts the products of the file into the catalogue. A product that is there is
@@ -69,10 +60,10 @@ func (c *importCatalogueCommand) Run(ctx context.Context, p *program) (err error
 		return fmt.Errorf("import %s: %w", c.File, err)
 	}
 	work := &catalogueImport{report: report, products: products}
-	if err := p.withStore(ctx, func(_ *dataDirectory, store *sqlite.Store) error { return work.run(ctx, p, store) }); err != nil {
+	if err := p.withStore(ctx, func(_ *dataDirectory, store persistence.Store) error { return work.run(ctx, p, store) }); err != nil {
 		return fmt.Errorf("import %s: %w; %d products were made: start it again to go on", c.File, err, work.created)
 	}
-	return work.summarise(p.stdout, c)
+	return work.summarise(p.stdout)
 }
 
 // catalogueImport is one run.
@@ -89,7 +80,7 @@ type importedProduct struct {
 }
 
 // run creates the products that are not there.
-func (w *catalogueImport) run(ctx context.Context, p *program, store *sqlite.Store) error {
+func (w *catalogueImport) run(ctx context.Context, p *program, store persistence.Store) error {
 	known := map[string]persistence.CatalogueProduct{}
 	if err := store.EachProduct(ctx, func(product persistence.CatalogueProduct, _ inventory.Stock) error {
 		known[product.SKU] = product
@@ -108,6 +99,7 @@ func (w *catalogueImport) run(ctx context.Context, p *program, store *sqlite.Sto
 		known[product.SKU] = product.CatalogueProduct
 		missing = append(missing, product.CatalogueProduct)
 	}
+	ascend(missing)
 	bar := progress.New(p.stderr, isTerminal(p.stderr), "creating products", int64(len(missing)), p.clock)
 	defer bar.End()
 	for chunk := range slices.Chunk(missing, importChunk) {
@@ -118,6 +110,21 @@ func (w *catalogueImport) run(ctx context.Context, p *program, store *sqlite.Sto
 		bar.Set(int64(w.created))
 	}
 	return nil
+}
+
+// ascend deals the products' identifiers out anew, so that they ascend. All are of one
+// millisecond, so they ascend by chance only; but lists show products by identifier, and
+// should show them as the file does, and an index is written and read much faster from one
+// end to the other.
+func ascend(products []persistence.CatalogueProduct) {
+	ids := make([]inventory.ID, len(products))
+	for i := range products {
+		ids[i] = products[i].ID
+	}
+	slices.SortFunc(ids, func(a, b inventory.ID) int { return bytes.Compare(a[:], b[:]) })
+	for i := range products {
+		products[i].ID = ids[i]
+	}
 }
 
 // compare reports a product that is there with other values: changing it is the
@@ -133,13 +140,10 @@ func (w *catalogueImport) compare(product *importedProduct, present *persistence
 }
 
 // summarise prints what was done and what was odd.
-func (w *catalogueImport) summarise(out io.Writer, c *importCatalogueCommand) error {
+func (w *catalogueImport) summarise(out io.Writer) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "products created\t%d\nproducts that were there\t%d\n", w.created, w.existing)
 	w.report.summarise(table)
-	if w.report.total() > 0 {
-		fmt.Fprintf(table, "every line of these\t%s\n", c.Report)
-	}
 	return table.Flush()
 }
 
@@ -189,9 +193,8 @@ func (c *importCatalogueCommand) readHistory(file io.Reader, report retail.Repor
 
 // blank returns a product with what all have that say nothing else.
 func (c *importCatalogueCommand) blank(now inventory.Instant) persistence.CatalogueProduct {
-	currency, _ := inventory.ParseCurrency(c.Currency) // Validate has checked it
 	return persistence.CatalogueProduct{
-		Product:  inventory.Product{ID: identifier.Unsharded(now), HoldSeconds: inventory.HoldSecondsDefault, Price: inventory.Money{Currency: currency}},
+		Product:  inventory.Product{ID: identifier.Unsharded(now), HoldSeconds: inventory.HoldSecondsDefault, Price: inventory.Money{Currency: c.currency()}},
 		Category: c.Category, Version: 1, CreatedAt: now, UpdatedAt: now,
 	}
 }

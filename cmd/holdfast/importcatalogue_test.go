@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -149,4 +150,26 @@ func TestAnImportRefusesWhatItDoesNotUnderstand(t *testing.T) {
 	o, _ = importing(t, data, catalogueHeader)
 	assert.Equal(t, exitError, o.code)
 	assert.Contains(t, o.stderr, "pid", "a server runs")
+}
+
+// All identifiers of an import are of one millisecond. Lists, which go by identifier,
+// used to show its products in no order.
+func TestImportedProductsKeepTheOrderOfTheFile(t *testing.T) {
+	data := freshDirectory(t)
+	var text strings.Builder
+	text.WriteString(catalogueHeader)
+	var skus []string
+	for n := range 60 {
+		skus = append(skus, fmt.Sprintf("SKU-%d", 100-n))
+		fmt.Fprintf(&text, "%s,Product,,,1,,,,,,,,\n", skus[n])
+	}
+	o, _ := importing(t, data, text.String())
+	require.Equal(t, exitOK, o.code, o.stderr)
+	s := serve(t, data)
+	defer s.stop(t)
+	var listed []string
+	for _, item := range s.get("/api/products?limit=100").body["items"].([]any) {
+		listed = append(listed, item.(map[string]any)["sku"].(string))
+	}
+	assert.Equal(t, skus, listed)
 }

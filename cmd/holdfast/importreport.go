@@ -18,8 +18,12 @@ import (
 const (
 	// kindDiffers is a product that is there with other values.
 	kindDiffers retail.Kind = "differs_from_catalogue"
-	// kindRefused is what no product of ours can be. It is left out.
+	// kindRefused is what no product or order of ours can be. It is left out.
 	kindRefused retail.Kind = "refused"
+	// kindChanged is an invoice that was recorded with other contents.
+	kindChanged retail.Kind = "differs_from_record"
+	// kindMissing is a product that is not in the catalogue. Its lines are left out.
+	kindMissing retail.Kind = "missing_product"
 )
 
 // importReport is a CSV file with everything that was not taken as it stands.
@@ -71,17 +75,13 @@ func (r *importReport) add(o retail.Oddity) {
 	_ = r.rows.Write([]string{strconv.Itoa(o.Line), string(o.Kind), o.Detail})
 }
 
-func (r *importReport) total() (total int) {
-	for _, count := range r.counts {
-		total += count
-	}
-	return total
-}
-
-// summarise prints how many there are of each kind.
+// summarise prints how many there are of each kind, and where they are.
 func (r *importReport) summarise(out io.Writer) {
 	for _, kind := range slices.Sorted(maps.Keys(r.counts)) {
 		fmt.Fprintf(out, "%s\t%d\n", kind, r.counts[kind])
+	}
+	if len(r.counts) > 0 {
+		fmt.Fprintf(out, "every line of these\t%s\n", r.path)
 	}
 }
 

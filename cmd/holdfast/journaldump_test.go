@@ -147,6 +147,9 @@ func TestOutputThatCannotBeWrittenIsAFailure(t *testing.T) {
 		{"journal", "dump"}, {"journal", "verify"}, {"journal", "verify", "--json"},
 		{"config", "print"}, {"version"}, {"version", "--json"}, {"apikey", "create", "--name", "a", "--role", "admin"},
 	} {
+		if arguments[0] == "apikey" {
+			data = freshDirectory(t) // with a journal, the database would be missing
+		}
 		errorLog := newLiveLog()
 		p := &program{stdin: strings.NewReader(""), stdout: io.Writer(fullDisk{}), stderr: errorLog, clock: clock.NewSystem()}
 		code := p.run(t.Context(), append(arguments, "--data-dir", data))

@@ -12,7 +12,6 @@ import (
 
 	"holdfast/persistence"
 	"holdfast/persistence/journal"
-	"holdfast/persistence/sqlite"
 )
 
 type journalVerifyCommand struct {
@@ -29,7 +28,7 @@ func (c *journalVerifyCommand) Run(ctx context.Context, p *program) (err error) 
 	defer func() { err = errors.Join(err, directory.Close()) }()
 	var projected persistence.Position
 	if !c.JournalOnly {
-		if projected, err = projectedPosition(ctx, directory.database()); err != nil {
+		if projected, err = p.projectedPosition(ctx, directory); err != nil {
 			return err
 		}
 	}
@@ -73,11 +72,15 @@ func (d presentDisk) List(directory string) ([]string, error) {
 }
 
 // projectedPosition returns what the database holds; zero when there is none.
-func projectedPosition(ctx context.Context, path string) (position persistence.Position, err error) {
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+func (p *program) projectedPosition(ctx context.Context, directory *dataDirectory) (position persistence.Position, err error) {
+	address, err := p.options.databaseURL()
+	if err != nil {
+		return position, err
+	}
+	if _, err := os.Stat(directory.database()); address == "" && errors.Is(err, fs.ErrNotExist) {
 		return position, nil
 	}
-	store, err := sqlite.Open(ctx, path)
+	store, err := p.openDatabase(ctx, directory)
 	if err != nil {
 		return position, err
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,20 +22,24 @@ import (
 // patience bounds every wait of a test; it is never waited for when all is well.
 const patience = 20 * time.Second
 
+// foreignVariables are options without our prefix.
+var foreignVariables = []string{"STATE_DIRECTORY", "DATABASE_URL", "DATABASE_URL_FILE", "REDIS_URL", "REDIS_URL_FILE"}
+
 // TestMain takes the options away that the developer's own environment has, and
 // keeps the servers in this process from raising the number of processors again
 // and again.
 func TestMain(m *testing.M) {
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
-		if strings.HasPrefix(name, environmentPrefix) || name == "STATE_DIRECTORY" {
+		if strings.HasPrefix(name, environmentPrefix) || slices.Contains(foreignVariables, name) {
 			_ = os.Unsetenv(name)
 		}
 	}
 	_ = os.Setenv("GOMAXPROCS", strconv.Itoa(runtime.GOMAXPROCS(0)))
-	// See package api.
+	// See packages api and persistence/redis.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
+		goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"),
 		goleak.Cleanup(func(code int) {
 			_ = os.RemoveAll(binaryFolder)
 			os.Exit(code)

@@ -25,6 +25,9 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(processorsFactor * runtime.GOMAXPROCS(0))
 	}
+	if limit := takeMemory(os.Getenv("GOMEMLIMIT"), os.DirFS("/")); limit > 0 {
+		p.log.Info("the heap is kept within the memory that the system lets this process have", "bytes", limit)
+	}
 	s, err := startServer(ctx, p, &c.serverOptions)
 	if interrupted(ctx, err) {
 		p.log.Info("stopped while starting")

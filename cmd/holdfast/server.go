@@ -6,14 +6,15 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime/debug"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"holdfast/actors"
 	"holdfast/api"
+	"holdfast/persistence"
 	"holdfast/persistence/journal"
-	"holdfast/persistence/sqlite"
 )
 
 // server is a running Holdfast. Its parts stand in the order in which they start;
@@ -21,8 +22,11 @@ import (
 type server struct {
 	log       *slog.Logger
 	directory *dataDirectory
-	store     *sqlite.Store
-	front     *api.Server
+	store     *database
+	// signingKey is that of access tokens.
+	signingKey []byte
+	hints      *hints
+	front      *api.Server
 	// listener and admin are where the front listens.
 	listener, admin net.Listener
 	journal         *journal.Journal
@@ -32,12 +36,15 @@ type server struct {
 	ended chan error
 }
 
+// stage is a part of the start.
+type stage func(context.Context, *program, *serverOptions) error
+
 // startServer brings a server up. It listens early, answers that it is starting,
 // and is ready when startServer returns. After an error nothing is left running.
 func startServer(ctx context.Context, p *program, options *serverOptions) (*server, error) {
 	s := &server{log: p.log, ended: make(chan error, 8)}
-	for _, begin := range []func(context.Context, *program, *serverOptions) error{
-		s.openData, s.listen, s.openJournal, s.openDemo, s.startEngine,
+	for _, begin := range []stage{
+		s.openData, s.openHints, s.listen, s.awaitDatabase, s.withDatabase(s.recallRevocations), s.withDatabase(s.offerSetup), s.withDatabase(s.openJournal), s.withDatabase(s.openDemo), s.withDatabase(s.startEngine),
 	} {
 		if err := begin(ctx, p, options); err != nil {
 			return nil, errors.Join(err, s.abandon())
@@ -56,23 +63,42 @@ func (s *server) openData(ctx context.Context, p *program, _ *serverOptions) (er
 	if s.directory, err = p.openDataDirectory(); err != nil {
 		return err
 	}
-	s.store, err = sqlite.Open(ctx, s.directory.database())
+	s.store, err = p.newDatabase(ctx, s.directory)
+	return err
+}
+
+// openHints opens cache and bus, of which what is in Redis is sealed by the signing key.
+func (s *server) openHints(_ context.Context, p *program, options *serverOptions) (err error) {
+	if s.signingKey, err = loadSigningKey(options.signingKeyOptions, s.directory); err != nil {
+		return err
+	}
+	database, err := p.options.databaseURL()
+	if err != nil {
+		return err
+	}
+	s.hints, err = newHints(p, &options.redisOptions, s.signingKey, database != "")
 	return err
 }
 
 // listen opens both listeners and serves on them.
-func (s *server) listen(_ context.Context, p *program, options *serverOptions) error {
-	key, err := loadSigningKey(options.signingKeyOptions, s.directory)
+func (s *server) listen(_ context.Context, p *program, options *serverOptions) (err error) {
+	registry := prometheus.NewRegistry()
+	if s.metrics, err = newEngineMetrics(registry); err == nil {
+		err = s.hints.register(registry)
+	}
+	if err != nil {
+		return fmt.Errorf("register the metrics: %w", err)
+	}
+	proxies, err := options.trustedProxies()
 	if err != nil {
 		return err
 	}
-	registry := prometheus.NewRegistry()
-	if s.metrics, err = newEngineMetrics(registry); err != nil {
-		return fmt.Errorf("register the metrics: %w", err)
-	}
-	if s.front, err = api.New(api.Options{Store: s.store, SigningKey: key, Clock: p.clock, Log: p.log, Registry: registry,
-		Version: versionText(), OwnerConfirmOff: !options.OwnerConfirm, ConnectionsMax: connectionsMax(options.ConnectionsMax),
-		ConnectionsPerAddressMax: options.ConnectionsPerAddressMax, PasswordsParallel: options.PasswordsParallel}); err != nil {
+	if s.front, err = api.New(api.Options{Store: s.store.Store, Cache: s.hints.cache, PingRedis: s.hints.ping(), SigningKey: s.signingKey, Clock: p.clock, Log: p.log, Registry: registry,
+		Version: versionText(), StaffFactorOff: !options.StaffSecondFactor, SendMail: mailer(options.MailCommand), OwnerConfirmOff: !options.OwnerConfirm, ConnectionsMax: connectionsMax(options.ConnectionsMax),
+		ConnectionsPerAddressMax: options.ConnectionsPerAddressMax, PasswordsParallel: options.PasswordsParallel,
+		SocketsMax: options.WSConnectionsMax, SocketsPerAddressMax: options.WSConnectionsPerAddressMax,
+		SocketsPerUserMax: options.WSConnectionsPerUserMax, Origins: options.WSOrigins, PageOrigins: options.CORSOrigins, TrustedProxies: proxies,
+		RateLimits: api.RateLimits{OrdersPerCustomer: options.RateCustomerOrders, UnitsPerCustomer: options.RateCustomerUnits, UnitsPerAddress: options.RateAddressUnits}}); err != nil {
 		return err
 	}
 	if s.listener, err = listenOn(options.Listen); err != nil {
@@ -113,15 +139,83 @@ func (s *server) openJournal(ctx context.Context, p *program, options *serverOpt
 	return err
 }
 
+// recallRevocations makes the front know which access tokens have ended.
+func (s *server) recallRevocations(ctx context.Context, _ *program, _ *serverOptions) error {
+	if err := s.front.RecallRevocations(ctx); err != nil {
+		return fmt.Errorf("read which access tokens have ended: %w", err)
+	}
+	return nil
+}
+
+// offerSetup says how to make the first administrator while there is none. What it prints
+// is a secret, so it goes to stdout and not into the log.
+func (s *server) offerSetup(ctx context.Context, p *program, _ *serverOptions) error {
+	has, err := s.store.HasAdmin(ctx)
+	if err != nil || has {
+		return err
+	}
+	_, err = fmt.Fprintf(p.stdout, setupText, s.listener.Addr(), s.front.OfferSetup())
+	return err
+}
+
+const setupText = `There is no administrator yet. Within 15 minutes, whoever reads this can make one:
+
+  curl http://%s/api/setup -H 'Content-Type: application/json' \
+    -d '{"token":"%s","email":"you@example.com","name":"Your name","password":"fifteen characters or more"}'
+
+`
+
 // startEngine builds the engine and recovers its state.
 func (s *server) startEngine(ctx context.Context, p *program, options *serverOptions) (err error) {
-	if s.engine, err = actors.New(actors.Options{Store: s.store, Journal: s.journal, Clock: p.clock, Log: p.log,
+	if s.engine, err = actors.New(actors.Options{Store: s.store.Store, Journal: s.journal, Clock: p.clock, Log: p.log,
 		InFlightMax: options.InFlightMax, RequestTimeout: options.RequestTimeout,
-		BacklogRecordsMax: options.BacklogRecordsMax, BacklogBytesMax: options.BacklogBytesMax, Failed: s.fail}); err != nil {
+		BacklogRecordsMax: options.BacklogRecordsMax, BacklogBytesMax: options.BacklogBytesMax,
+		OrderRetention: options.OrderRetention, MovementRetention: options.MovementRetention,
+		Acknowledge: options.acknowledgement(), Bus: s.bus(), Failed: s.fail}); err != nil {
 		return err
 	}
 	s.metrics.follow(s.engine, s.journal)
-	return s.engine.Recover(ctx)
+	defer collectLess()()
+	if err := s.engine.Recover(ctx); err != nil {
+		return errors.Join(err, s.dropEngine())
+	}
+	// Reading a large catalogue has taken memory that nobody needs any more.
+	go debug.FreeOSMemory()
+	return nil
+}
+
+// startCollectorPercent is how much the heap may grow between two collections while a start
+// reads what it keeps: nearly all of it is there to stay, and is looked at in vain. The
+// bound of the heap (see takeMemory) holds all the same.
+const startCollectorPercent = 400
+
+// collectLess makes collections rarer and returns what undoes that. Who has made them
+// rarer still, or none, keeps that.
+func collectLess() func() {
+	before := debug.SetGCPercent(startCollectorPercent)
+	if before < 0 || before > startCollectorPercent {
+		debug.SetGCPercent(before)
+	}
+	return func() { debug.SetGCPercent(before) }
+}
+
+// bus is where other processes are told of the stock, nil without Redis.
+func (s *server) bus() persistence.Bus {
+	if s.hints == nil {
+		return nil
+	}
+	return s.hints.bus
+}
+
+// dropEngine ends an engine that has not got its state, which is worth nothing: a start that
+// goes on takes another.
+func (s *server) dropEngine() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := s.engine.Stop(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
 }
 
 // fail ends the server: it must not go on after err.
@@ -132,8 +226,8 @@ func (s *server) fail(err error) {
 	}
 }
 
-// stop ends gracefully: no new connections, requests finish, the database catches
-// up, the journal is closed.
+// stop ends gracefully: no new connections, WebSockets are told when to come back,
+// requests finish, the database catches up, the journal is closed.
 func (s *server) stop(options *serverOptions) error {
 	s.front.SetStopping()
 	if options.ShutdownDelay > 0 {
@@ -166,6 +260,9 @@ func (s *server) close(ctx context.Context) error {
 	}
 	if s.journal != nil {
 		failures = append(failures, s.journal.Close())
+	}
+	if s.hints != nil {
+		failures = append(failures, s.hints.close())
 	}
 	if s.store != nil {
 		failures = append(failures, s.store.Close())

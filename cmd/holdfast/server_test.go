@@ -16,8 +16,10 @@ func TestNoSecretIsLogged(t *testing.T) {
 	t.Setenv("HOLDFAST_SIGNING_KEY", key)
 	apiKey := createKey(t, data, "shop", "admin")
 	seeded := seed(t, data, 1)[0].AccessToken
-	s := serve(t, data, "--log-level", "debug", "--demo")
-	secrets := []string{key, apiKey, seeded, lanternPassword, "a wrong lantern in any wind", "not.a.token", "hfk_" + strings.Repeat("x", 43)}
+	const redisPassword = "pa55word-of-redis"
+	s := serve(t, data, "--log-level", "debug", "--demo", "--redis-url", "redis://shop:"+redisPassword+"@127.0.0.1:1/0")
+	s.log.await(t, "redis: stock is not told to other processes", s.ended)
+	secrets := []string{redisPassword, key, apiKey, seeded, lanternPassword, "a wrong lantern in any wind", "not.a.token", "hfk_" + strings.Repeat("x", 43)}
 	secrets = append(secrets, s.register("ada@example.com", lanternPassword))
 	_, token := s.login("ada@example.com", lanternPassword)
 	secrets = append(secrets, token)
@@ -92,4 +94,24 @@ func hasLoopbackIPv6(t *testing.T) bool {
 	return slices.ContainsFunc(addresses, func(address net.Addr) bool {
 		return address.(*net.IPNet).IP.Equal(net.IPv6loopback)
 	})
+}
+
+// With --ack=database orders are answered after the commit, and everybody who looks after
+// the server can see that.
+func TestOrdersAreAnsweredFromTheDatabase(t *testing.T) {
+	for _, mode := range []string{"journal", "database"} {
+		s := serve(t, freshDirectory(t), "--demo", "--ack", mode)
+		s.register("ada@example.com", lanternPassword)
+		_, token := s.login("ada@example.com", lanternPassword)
+		s.order(token)
+		assert.Contains(t, s.get("/readyz?verbose").text, "ack="+mode+"; ")
+		metrics := site{t: t, url: s.admin}.get("/metrics").text
+		expected := map[string]string{"journal": "0", "database": "1"}[mode]
+		for _, line := range []string{"inventory_ack_database " + expected, "inventory_database_up 1",
+			`inventory_projection_failing{class="timeout"} 0`, "inventory_projection_failures_total 0",
+			"inventory_projection_backlog_bytes_max 2.147483648e+09"} {
+			assert.Contains(t, metrics, line)
+		}
+		s.stop(t)
+	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -12,12 +13,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"holdfast/internal/clock"
+	"holdfast/internal/secondfactor"
+	"holdfast/inventory"
 )
 
 // serving is "holdfast serve" in this process, on free ports, with small segments.
 type serving struct {
 	site
-	log    *liveLog
+	log *liveLog
+	// stdout is what it prints before it is ready.
+	stdout bytes.Buffer
 	cancel context.CancelFunc
 	ended  chan struct{}
 	code   int
@@ -39,7 +44,7 @@ func begin(t *testing.T, data string, arguments ...string) *serving {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &serving{log: newLiveLog(), cancel: cancel, ended: make(chan struct{})}
-	p := &program{stdin: strings.NewReader(""), stdout: io.Discard, stderr: s.log, clock: clock.NewSystem()}
+	p := &program{stdin: strings.NewReader(""), stdout: &s.stdout, stderr: s.log, clock: clock.NewSystem()}
 	go func() {
 		defer close(s.ended)
 		s.code = p.run(ctx, append(serveArguments(data), arguments...))
@@ -51,10 +56,11 @@ func begin(t *testing.T, data string, arguments ...string) *serving {
 	return s
 }
 
-// serveArguments have a long timeout: the machine may be busy with other tests.
+// serveArguments have a long timeout: the machine may be busy with other tests. Few
+// customers do everything in them, so none is bounded.
 func serveArguments(data string) []string {
 	return []string{"serve", "--data-dir", data, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
-		"--journal-segment-bytes", "1048576", "--request-timeout", patience.String()}
+		"--journal-segment-bytes", "1048576", "--request-timeout", patience.String(), "--rate-customer-orders", "0", "--rate-customer-units", "0"}
 }
 
 // stop ends the server as a signal does and expects success.
@@ -69,6 +75,7 @@ func (s *serving) wait(t *testing.T) int {
 	t.Helper()
 	select {
 	case <-s.ended:
+		expectNoSecret(t, "the log", s.log.String())
 		return s.code
 	case <-time.After(patience):
 		require.FailNow(t, "the server does not end", "%s", s.log)
@@ -88,16 +95,38 @@ type call struct{ method, path, token, body, key string }
 // reply is its answer; body is nil when it is no JSON object.
 type reply struct {
 	status int
+	header http.Header
 	text   string
 	body   map[string]any
 }
+
+// id returns the ID of what the answer shows.
+func (r reply) id() string {
+	id, _ := r.body["id"].(string)
+	return id
+}
+
+// replayed reports whether the key had been used before.
+func (r reply) replayed() bool { return r.header.Get("Idempotent-Replayed") == "true" }
 
 var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
 
 func (s site) do(c call) reply {
 	s.t.Helper()
-	request, err := http.NewRequestWithContext(s.t.Context(), c.method, s.url+c.path, strings.NewReader(c.body))
+	r, err := s.ask(c)
 	require.NoError(s.t, err)
+	return r
+}
+
+// ask is do for who expects that nobody answers.
+func (s site) ask(c call) (reply, error) { return s.send(client, c) }
+
+// send sends a request with a client. It may be called by any goroutine.
+func (s site) send(client *http.Client, c call) (reply, error) {
+	request, err := http.NewRequestWithContext(s.t.Context(), c.method, s.url+c.path, strings.NewReader(c.body))
+	if err != nil {
+		return reply{}, err
+	}
 	for name, value := range map[string]string{"Content-Type": "application/json", "Idempotency-Key": c.key} {
 		if value != "" {
 			request.Header.Set(name, value)
@@ -107,13 +136,14 @@ func (s site) do(c call) reply {
 		request.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	answer, err := client.Do(request)
-	require.NoError(s.t, err)
+	if err != nil {
+		return reply{}, err
+	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
-	require.NoError(s.t, err)
-	r := reply{status: answer.StatusCode, text: string(text)}
+	r := reply{status: answer.StatusCode, header: answer.Header, text: string(text)}
 	_ = json.Unmarshal(text, &r.body)
-	return r
+	return r, err
 }
 
 func (s site) get(path string) reply { s.t.Helper(); return s.do(call{method: "GET", path: path}) }
@@ -147,6 +177,19 @@ func (s site) login(email, password string) (role, token string) {
 	r := s.post("/api/login", "", `{"email":"`+email+`","password":"`+password+`"}`)
 	require.Equal(s.t, 200, r.status, r.text)
 	return r.body["user"].(map[string]any)["role"].(string), r.body["access_token"].(string)
+}
+
+// withFactor sets up a second factor for the owner of a token and returns a token of the
+// session that begins with it.
+func (s site) withFactor(token, password string) string {
+	s.t.Helper()
+	enrolled := s.post("/api/2fa/enroll", token, `{"password":"`+password+`"}`)
+	require.Equal(s.t, 200, enrolled.status, enrolled.text)
+	code, err := secondfactor.CodeAt(enrolled.body["secret"].(string), inventory.Instant(time.Now().UnixNano()))
+	require.NoError(s.t, err)
+	activated := s.post("/api/2fa/activate", token, `{"code":"`+code+`"}`)
+	require.Equal(s.t, 200, activated.status, activated.text)
+	return activated.body["session"].(map[string]any)["access_token"].(string)
 }
 
 // skus are those of all products.

@@ -10,7 +10,6 @@ import (
 	"holdfast/internal/identifier"
 	"holdfast/internal/password"
 	"holdfast/persistence"
-	"holdfast/persistence/sqlite"
 )
 
 // emailBytesMax is the longest address that mail can be sent to (RFC 5321).
@@ -32,7 +31,7 @@ func (c *createAdminCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	err = p.withStore(ctx, func(_ *dataDirectory, store *sqlite.Store) error {
+	err = p.withStore(ctx, func(_ *dataDirectory, store persistence.Store) error {
 		return c.create(ctx, p, store, name, email)
 	})
 	if errors.Is(err, persistence.ErrExists) {
@@ -46,7 +45,7 @@ func (c *createAdminCommand) Run(ctx context.Context, p *program) error {
 }
 
 // create asks for the password only once nothing else stands in the way.
-func (c *createAdminCommand) create(ctx context.Context, p *program, store *sqlite.Store, name, email string) error {
+func (c *createAdminCommand) create(ctx context.Context, p *program, store persistence.Store, name, email string) error {
 	switch _, err := store.UserByEmail(ctx, email); {
 	case err == nil:
 		return persistence.ErrExists
@@ -65,8 +64,12 @@ func (c *createAdminCommand) create(ctx context.Context, p *program, store *sqli
 		return fmt.Errorf("hash the password: %w", err)
 	}
 	now := p.clock.Now()
-	return store.CreateUsers(ctx, []persistence.User{{ID: identifier.Unsharded(now), Email: email, Name: name,
-		Role: persistence.RoleAdmin, PasswordHash: hash, CreatedAt: now}})
+	id := identifier.Unsharded(now)
+	if err := store.CreateUsers(ctx, []persistence.User{{ID: id, Email: email, Name: name,
+		Role: persistence.RoleAdmin, PasswordHash: hash, CreatedAt: now}}); err != nil {
+		return err
+	}
+	return store.AppendAudit(ctx, persistence.AuditEntry{At: now, Action: persistence.AuditUserChange, Subject: id.String(), Detail: "made, role admin", Address: byCommand})
 }
 
 // plainAddress returns an address in lower case, when it is a plain one.

@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -34,7 +35,8 @@ func TestCreateAdmin(t *testing.T) {
 			s := serve(t, data)
 			role, token := s.login("ada@example.com", lanternPassword)
 			assert.Equal(t, "admin", role)
-			assert.Equal(t, 201, s.post("/api/products", token, someProduct("A")).status)
+			assert.Equal(t, 403, s.post("/api/products", token, someProduct("A")).status, "without a second factor")
+			assert.Equal(t, 201, s.post("/api/products", s.withFactor(token, lanternPassword), someProduct("A")).status)
 		})
 	}
 }
@@ -93,4 +95,21 @@ func TestCreateAdminWithoutATerminal(t *testing.T) {
 			assert.Contains(t, o.stderr, "use --password-stdin")
 		})
 	}
+}
+
+// What a first start prints is a command that a shell understands, and makes the first
+// administrator; the next start prints nothing.
+func TestTheFirstAdminIsMadeAsTheStartSays(t *testing.T) {
+	assert.Contains(t, setupText, "application/json' \\\n    -d ")
+	assert.NotContains(t, setupText, `\\`)
+	data := freshDirectory(t)
+	s := serve(t, data)
+	said := regexp.MustCompile(`"token":"([A-Z0-9]+)"`).FindStringSubmatch(s.stdout.String())
+	require.Len(t, said, 2, s.stdout.String())
+	made := s.post("/api/setup", "", `{"token":"`+said[1]+`","email":"ada@example.com","password":"`+lanternPassword+`","name":"Ada"}`)
+	require.Equal(t, 201, made.status, made.text)
+	assert.Equal(t, 201, s.post("/api/products", s.withFactor(made.body["access_token"].(string), lanternPassword), someProduct("A")).status)
+	s.stop(t)
+	again := serve(t, data)
+	assert.Empty(t, again.stdout.String())
 }

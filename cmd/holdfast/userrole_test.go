@@ -11,7 +11,7 @@ import (
 func setRole(t *testing.T, data, role string) (found, token string) {
 	t.Helper()
 	succeed(t, "user", "set-role", "--email", "Ada@Example.com", "--role", role, "--data-dir", data)
-	s := serve(t, data)
+	s := serve(t, data, "--no-staff-second-factor")
 	defer s.stop(t)
 	found, token = s.login("ada@example.com", lanternPassword)
 	status := s.post("/api/products", token, someProduct("P-"+role)).status

@@ -13,7 +13,6 @@ import (
 	"holdfast/internal/identifier"
 	"holdfast/internal/token"
 	"holdfast/persistence"
-	"holdfast/persistence/sqlite"
 )
 
 const (
@@ -43,8 +42,8 @@ func (c *seedCommand) Validate() error {
 	switch {
 	case c.Count < 1 || c.Count > seedCountMax:
 		return usagef("--count is %d and must be between 1 and %d", c.Count, seedCountMax)
-	case c.ValidFor <= 0:
-		return usagef("--valid-for is %s and must be above 0, such as 24h", c.ValidFor)
+	case c.ValidFor <= 0 || c.ValidFor > token.LifetimeMax:
+		return usagef("--valid-for is %s and must be above 0 and at most %s, such as 24h", c.ValidFor, token.LifetimeMax)
 	}
 	return c.signingKeyOptions.Validate()
 }
@@ -56,7 +55,7 @@ func (c *seedCommand) Run(ctx context.Context, p *program) error {
 		return fmt.Errorf("there is a file %s already: choose another name for --tokens, or remove it", c.Tokens)
 	}
 	started := p.clock.Now()
-	err := p.withStore(ctx, func(directory *dataDirectory, store *sqlite.Store) error {
+	err := p.withStore(ctx, func(directory *dataDirectory, store persistence.Store) error {
 		key, err := loadSigningKey(c.signingKeyOptions, directory)
 		if err != nil {
 			return err
@@ -75,7 +74,7 @@ func (c *seedCommand) Run(ctx context.Context, p *program) error {
 	return nil
 }
 
-func (c *seedCommand) seed(ctx context.Context, p *program, store *sqlite.Store, signer *token.Signer, out *json.Encoder) error {
+func (c *seedCommand) seed(ctx context.Context, p *program, store persistence.Store, signer *token.Signer, out *json.Encoder) error {
 	users := make([]persistence.User, 0, seedChunk)
 	for made := 0; made < c.Count; made += len(users) {
 		users = users[:0]
@@ -86,7 +85,9 @@ func (c *seedCommand) seed(ctx context.Context, p *program, store *sqlite.Store,
 			return err
 		}
 		for i := range users {
-			text, err := signer.Issue(token.Principal{ID: users[i].ID, Role: users[i].Role}, c.ValidFor)
+			// A session that is kept nowhere: it cannot be refreshed, and ends with the token.
+			principal := token.Principal{ID: users[i].ID, Role: users[i].Role, Session: identifier.Unsharded(p.clock.Now()), Version: 1}
+			text, err := signer.Issue(principal, c.ValidFor)
 			if err != nil {
 				return err
 			}

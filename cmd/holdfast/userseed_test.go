@@ -16,10 +16,10 @@ import (
 )
 
 // seed makes customers and returns what the file of tokens has.
-func seed(t *testing.T, data string, count int) []seededCustomer {
+func seed(t *testing.T, data string, count int, further ...string) []seededCustomer {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "tokens")
-	o := run(t, "user", "seed", "--count", strconv.Itoa(count), "--tokens", path, "--valid-for", "1h", "--data-dir", data)
+	o := run(t, append([]string{"user", "seed", "--count", strconv.Itoa(count), "--tokens", path, "--valid-for", "1h", "--data-dir", data}, further...)...)
 	require.Equal(t, exitOK, o.code, o.stderr)
 	assert.Empty(t, o.stdout)
 	assert.Equal(t, os.FileMode(0o600), modeOf(t, path))

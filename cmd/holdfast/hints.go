@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"holdfast/persistence"
+	"holdfast/persistence/local"
+	"holdfast/persistence/redis"
+)
+
+// hints are the cache and the bus: what helps, and nothing depends on. With a Redis server
+// other processes share both; without one the cache is this process's own, and there is no
+// bus, because nobody else would hear it. The cache is its own too while the database is:
+// see documentation/decisions/0010.
+type hints struct {
+	cache  persistence.Cache
+	bus    persistence.Bus
+	server *redis.Server
+}
+
+// redisOptions say which Redis server helps.
+type redisOptions struct {
+	RedisURL       secret `name:"redis-url" env:"REDIS_URL" placeholder:"URL" help:"Address of a Redis server, redis://user:password@host:port/number or rediss:// for TLS, that tells other processes the stock and, with DATABASE_URL, shares copies of the catalogue with them. Nothing depends on it: it may be away at any time. Other users of the machine can see a flag: use the file or the environment."`
+	RedisURLFile   string `name:"redis-url-file" env:"REDIS_URL_FILE" placeholder:"FILE" help:"File with that address."`
+	RedisNamespace string `env:"HOLDFAST_REDIS_NAMESPACE" default:"default" help:"What the names of keys and channels in Redis have after holdfast:, so that installations can share a server. Processes that share it must have the same signing key."`
+}
+
+// Validate refuses what is no address and no namespace.
+func (o *redisOptions) Validate() error {
+	if o.RedisURL != "" {
+		if err := redis.CheckAddress(string(o.RedisURL)); err != nil {
+			return usagef("REDIS_URL (--redis-url) is %v", err)
+		}
+	}
+	if err := redis.CheckNamespace(o.RedisNamespace); err != nil {
+		return usagef("--redis-namespace: %v", err)
+	}
+	return nil
+}
+
+// newHints opens cache and bus. shared says that other processes may have the database
+// too. Redis is not asked whether it is there.
+func newHints(p *program, options *redisOptions, signingKey []byte, shared bool) (*hints, error) {
+	cache, err := local.NewCache(local.CacheOptions{Clock: p.clock})
+	if err != nil {
+		return nil, err
+	}
+	h := &hints{cache: cache}
+	address, err := addressOf("REDIS_URL", options.RedisURL, options.RedisURLFile)
+	if err != nil || address == "" {
+		return h, err
+	}
+	seal, err := hintSecret(signingKey)
+	if err != nil {
+		return nil, err
+	}
+	h.server, err = redis.Open(redis.Options{URL: address, Namespace: options.RedisNamespace, Secret: seal, Clock: p.clock, Log: p.log})
+	if errors.Is(err, redis.ErrAddress) {
+		return nil, usagef("what is in %s, of REDIS_URL_FILE, is %v", options.RedisURLFile, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	h.bus = h.server.NewBus()
+	if shared {
+		h.cache = h.server.NewCache()
+	}
+	return h, nil
+}
+
+// hintSecret is what seals values in Redis: the same in all processes that have the
+// signing key, and of no use to make a token with.
+func hintSecret(signingKey []byte) ([]byte, error) {
+	secret, err := hkdf.Key(sha256.New, signingKey, nil, "holdfast redis v1", sha256.Size)
+	if err != nil {
+		return nil, fmt.Errorf("derive the secret for Redis: %w", err)
+	}
+	return secret, nil
+}
+
+// ping returns what asks the Redis server how it is, nil without one.
+func (h *hints) ping() func(context.Context) error {
+	if h.server == nil {
+		return nil
+	}
+	return h.server.Ping
+}
+
+// close ends what was opened.
+func (h *hints) close() error {
+	if h.server == nil {
+		return h.cache.Close()
+	}
+	return errors.Join(h.bus.Close(), h.cache.Close(), h.server.Close())
+}
