@@ -14,6 +14,9 @@ import (
 // backlogMetric is how many durable records the database does not have yet.
 const backlogMetric = "inventory_projection_backlog_records"
 
+// projectedMetric is the last record that the database has.
+const projectedMetric = "inventory_projection_sequence"
+
 // drainMax bounds the wait for the database to catch up, drainPause is the time
 // between two looks at it.
 const (
@@ -23,14 +26,23 @@ const (
 
 // backlog returns how many records wait for the database.
 func (s *shop) backlog() (int64, error) {
+	metrics, err := s.metrics()
+	if err != nil {
+		return 0, err
+	}
+	return readGauge(metrics, backlogMetric)
+}
+
+// metrics reads the shop's metrics in Prometheus' text form.
+func (s *shop) metrics() (string, error) {
 	status, body, err := fasthttp.GetTimeout(nil, "http://"+s.admin+"/metrics", 5*time.Second)
 	if err != nil {
-		return 0, fmt.Errorf("read the backlog: %w", err)
+		return "", fmt.Errorf("read the metrics: %w", err)
 	}
 	if status != fasthttp.StatusOK {
-		return 0, fmt.Errorf("read the backlog: %d %s", status, body)
+		return "", fmt.Errorf("read the metrics: %d %s", status, body)
 	}
-	return readGauge(string(body), backlogMetric)
+	return string(body), nil
 }
 
 // readGauge finds a gauge without labels among metrics in Prometheus' text form.

@@ -12,4 +12,11 @@
 // another. The server may still put off work of its own: how many orders were not in
 // SQL at the end of its measurement is in the table, and so is the processor time of
 // the generator, which shares the machine with both.
+//
+// [Share] and [Flat] are closed loops: they say how much a server can do. [Flash] is an
+// open loop and says how long customers wait: orders are due when they are due, and
+// their time runs from then. [Paired] is the same loop, in health and beside a service that
+// fails, and quotes ratios. Open loops say of the generator how far it kept to its
+// schedule. [Flash] and [Replay] also judge: what the API says at the end must be what it
+// answered before.
 package bench

@@ -149,11 +149,11 @@ func (s *replaySession) close() error {
 
 // open imports the catalogue, makes the customers and starts the server.
 func (r Replay) open(ctx context.Context, h *history) (_ *replaySession, err error) {
-	shop, err := prepareShop(ctx, r.Holdfast, len(h.customers), func(environment []string) error {
+	shop, err := shopPlan{binary: r.Holdfast, customers: len(h.customers), prepare: func(environment []string) error {
 		_, err := runTool(ctx, environment, r.Holdfast, "import", "catalogue", r.History, "--report", os.DevNull,
 			"--stock-percent", strconv.Itoa(r.StockPercent))
 		return err
-	})
+	}}.open(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -14,14 +14,19 @@ import (
 	"holdfast/internal/retail"
 )
 
-// A slice of the real orders runs through the real program, and everything that is
-// checked holds.
-func TestRealOrdersAreReplayed(t *testing.T) {
+// buildHoldfast builds the server and returns the path of its binary.
+func buildHoldfast(t *testing.T) string {
 	binary := filepath.Join(t.TempDir(), "holdfast")
 	output, err := exec.Command("go", "build", "-o", binary, "holdfast/cmd/holdfast").CombinedOutput()
 	require.NoError(t, err, "%s", output)
+	return binary
+}
+
+// A slice of the real orders runs through the real program, and everything that is
+// checked holds.
+func TestRealOrdersAreReplayed(t *testing.T) {
 	var out, progress strings.Builder
-	err = Replay{Holdfast: binary, History: "../internal/retail/sample/online-retail-sample.csv.gz", StockPercent: 90, Parallel: 16,
+	err := Replay{Holdfast: buildHoldfast(t), History: "../internal/retail/sample/online-retail-sample.csv.gz", StockPercent: 90, Parallel: 16,
 		Out: &out, Progress: &progress, Watched: true}.Run(t.Context())
 	require.NoError(t, err, out.String())
 	t.Log("\n" + out.String())

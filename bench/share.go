@@ -10,11 +10,14 @@ import (
 	"time"
 )
 
-// Share measures durable orders over HTTP as a share of the ceiling.
+// Share measures what the server does over HTTP as a share of the ceiling: durable
+// orders, or refusals of a product that is sold out.
 type Share struct {
-	// Holdfast is the path of the server's binary, Self that of a binary that
-	// serves the ceiling with the arguments "ceiling --listen ADDRESS".
+	// Holdfast is the path of the server's binary, Self that of a binary that serves the
+	// ceiling with the arguments "ceiling --listen ADDRESS", and "--sold-out" for refusals.
 	Holdfast, Self string
+	// SoldOut measures refusals.
+	SoldOut bool
 	// Rounds is how often both are measured, Duration how long each time, and WarmUp
 	// how long each server is loaded before that.
 	Rounds           int
@@ -33,33 +36,33 @@ type row struct {
 	// cpuMicros and generatorMicros are the processor time of server and generator
 	// per request.
 	cpuMicros, generatorMicros float64
-	// behind is how many orders were not in SQL yet at the end; none were at the start.
+	// behind is how many records were not in SQL yet at the end; none were at the start.
 	behind int64
 }
 
 // Run measures in interleaved rounds and prints a table. It returns the median
-// share. An unexpected status or a broken connection is an error.
+// share. An answer of another status than expected and a broken connection are errors.
 func (s Share) Run(ctx context.Context) (float64, error) {
 	table := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "round\tserver\trequests/s\tp50 ms\tp99 ms\tmax ms\tCPU µs/request\tgenerator µs/request\tnot in SQL\tshare\t")
 	var shares []float64
 	for round := range s.Rounds {
-		ceiling, orders, err := s.round(ctx, round)
+		ceiling, served, err := s.round(ctx, round)
 		if err != nil {
 			return 0, fmt.Errorf("round %d: %w", round+1, err)
 		}
-		share := orders.measured.perSecond() / ceiling.measured.perSecond()
+		share := served.measured.perSecond() / ceiling.measured.perSecond()
 		shares = append(shares, share)
 		ceiling.print(table, round, "", "")
-		orders.print(table, round, fmt.Sprintf("%d (%.0f %%)", orders.behind, 100*float64(orders.behind)/float64(orders.measured.Requests)),
+		served.print(table, round, fmt.Sprintf("%d (%.0f %%)", served.behind, 100*float64(served.behind)/float64(served.measured.Requests)),
 			fmt.Sprintf("%.3f", share))
 	}
 	if err := table.Flush(); err != nil {
 		return 0, err
 	}
 	middle := median(shares)
-	fmt.Fprintf(s.Out, "durable orders over HTTP: %.3f of the ceiling (median of %d rounds, %.3f to %.3f), %d connections, %d customers\n",
-		middle, len(shares), slices.Min(shares), slices.Max(shares), s.Connections, s.Customers)
+	fmt.Fprintf(s.Out, "%s over HTTP: %.3f of the ceiling (median of %d rounds, %.3f to %.3f), %d connections, %d customers\n",
+		s.contest().title, middle, len(shares), slices.Min(shares), slices.Max(shares), s.Connections, s.Customers)
 	return middle, nil
 }
 
@@ -78,32 +81,30 @@ func median(values []float64) float64 {
 	return sorted[middle]
 }
 
-const (
-	ceilingName = "constant"
-	ordersName  = "orders"
-)
+// ceilingName is what the table calls the ceiling.
+const ceilingName = "constant"
 
 // round measures both servers with one script; the order alternates.
-func (s Share) round(ctx context.Context, round int) (ceiling, orders row, err error) {
-	shop, err := openShop(ctx, s.Holdfast, s.Customers)
+func (s Share) round(ctx context.Context, round int) (ceiling, served row, err error) {
+	shop, err := openShop(ctx, s.Holdfast, s.Customers, s.contest().stock)
 	if err != nil {
-		return ceiling, orders, err
+		return ceiling, served, err
 	}
 	defer func() { err = errors.Join(err, shop.close()) }()
 	address, err := freeAddress()
 	if err != nil {
-		return ceiling, orders, err
+		return ceiling, served, err
 	}
-	constant, err := start(ctx, address, "/", nil, s.Self, "ceiling", "--listen", address)
+	constant, err := start(ctx, address, "/", nil, s.Self, append([]string{"ceiling", "--listen", address}, s.contest().ceilingFlags...)...)
 	if err != nil {
-		return ceiling, orders, err
+		return ceiling, served, err
 	}
 	defer func() { err = errors.Join(err, constant.stop()) }()
 	first, second := func() error {
 		ceiling, err = s.measure(ctx, ceilingName, constant, shop)
 		return err
 	}, func() error {
-		orders, err = s.measureOrders(ctx, shop)
+		served, err = s.measureShop(ctx, shop)
 		return err
 	}
 	if round%2 == 1 {
@@ -112,12 +113,12 @@ func (s Share) round(ctx context.Context, round int) (ceiling, orders row, err e
 	if err = first(); err == nil {
 		err = second()
 	}
-	return ceiling, orders, err
+	return ceiling, served, err
 }
 
-// measureOrders loads the server of orders, and looks at what is left to do then.
-func (s Share) measureOrders(ctx context.Context, shop *shop) (row, error) {
-	r, err := s.measure(ctx, ordersName, shop.process, shop)
+// measureShop loads the shop, and looks at what is left to do then.
+func (s Share) measureShop(ctx context.Context, shop *shop) (row, error) {
+	r, err := s.measure(ctx, s.contest().name, shop.process, shop)
 	if err == nil {
 		r.behind, err = shop.backlog()
 	}
@@ -159,7 +160,8 @@ func (s Share) load(ctx context.Context, name string, p *process, shop *shop, du
 	if err != nil {
 		return measured{}, err
 	}
-	before, err := shop.sold()
+	contest := s.contest()
+	before, err := contest.look(p.address, shop)
 	if err != nil {
 		return measured{}, err
 	}
@@ -167,13 +169,16 @@ func (s Share) load(ctx context.Context, name string, p *process, shop *shop, du
 	if err != nil {
 		return measured{}, err
 	}
-	after, err := shop.sold()
-	switch {
-	case err != nil:
-	case m.Unexpected > 0 || m.Broken > 0:
-		err = fmt.Errorf("%s: %d answers with an unexpected status, %d broken connections\n%s", name, m.Unexpected, m.Broken, &p.log)
-	case p == shop.process && after-before < m.Requests:
-		err = fmt.Errorf("%s: %d answers made only %d orders", name, m.Requests, after-before)
+	after, err := contest.look(p.address, shop)
+	if err != nil {
+		return measured{}, err
 	}
-	return m, err
+	err = contest.check(m)
+	if err == nil && p == shop.process {
+		err = contest.compare(m, before, after)
+	}
+	if err != nil {
+		return m, fmt.Errorf("%s: %w\n%s", name, err, &p.log)
+	}
+	return m, nil
 }

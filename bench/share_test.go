@@ -73,27 +73,6 @@ func admin(t *testing.T, backlogs ...int) (s *shop, asked *atomic.Int32) {
 	return &shop{admin: address, process: &process{ended: make(chan struct{})}}, asked
 }
 
-// An answer that repeats an order costs less than one that makes it: every request
-// of a measurement must have made an order of its own.
-func TestAnswersWithoutOrdersAreNoMeasurement(t *testing.T) {
-	tools := t.TempDir()
-	const wrk = "#!/bin/sh\necho 'RESULT {\"requests\":10,\"seconds\":1}'\n"
-	require.NoError(t, os.WriteFile(filepath.Join(tools, "wrk"), []byte(wrk), 0o700))
-	t.Setenv("PATH", tools)
-	var sold, growth atomic.Int64
-	address := serve(t, func(ctx *fasthttp.RequestCtx) { fmt.Fprintf(ctx, `{"reserved":%d}`, sold.Add(growth.Load())) })
-	s := &shop{process: &process{address: address}, folder: t.TempDir(), tokens: []string{"token"}, product: "p"}
-	growth.Store(10)
-	m, err := Share{}.load(t.Context(), ordersName, s.process, s, time.Second)
-	require.NoError(t, err)
-	require.EqualValues(t, 10, m.Requests)
-	growth.Store(9)
-	_, err = Share{}.load(t.Context(), ordersName, s.process, s, time.Second)
-	require.ErrorContains(t, err, "10 answers made only 9 orders")
-	_, err = Share{}.load(t.Context(), ceilingName, &process{address: address}, s, time.Second)
-	require.NoError(t, err, "the ceiling makes none")
-}
-
 // What one server puts off must not be done while the other one is measured.
 func TestNothingIsMeasuredWhileTheDatabaseCatchesUp(t *testing.T) {
 	s, asked := admin(t, 20_000, 1, 0)

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"holdfast/bench/cage"
 )
 
 // shop is a Holdfast server with a data directory of its own, seeded customers
@@ -29,22 +31,37 @@ type shop struct {
 	service string
 }
 
-// openShop starts a server with customers and creates a product with more stock than
-// any run sells.
-func openShop(ctx context.Context, binary string, customers int) (*shop, error) {
-	s, err := prepareShop(ctx, binary, customers, func([]string) error { return nil })
+// plenty is more stock than any run sells.
+const plenty = 1_000_000_000
+
+// openShop starts a server with customers and creates a product with the stock.
+func openShop(ctx context.Context, binary string, customers int, stock int64) (*shop, error) {
+	s, err := shopPlan{binary: binary, customers: customers}.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if s.product, err = s.createProduct(s.service); err != nil {
+	if s.product, err = s.createProduct("BENCH-1", stock); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }
 
-// prepareShop makes a data directory with customers, lets prepare work on it with an
-// environment that names it, and starts the server.
-func prepareShop(ctx context.Context, binary string, customers int, prepare func(environment []string) error) (_ *shop, err error) {
+// shopPlan is how a shop is made.
+type shopPlan struct {
+	binary    string
+	customers int
+	// environment is that of the server and of the commands before it, besides the
+	// program's own.
+	environment []string
+	// prepare works on the data directory, which its environment names, before the server
+	// starts; nil does nothing.
+	prepare func(environment []string) error
+	// cage, when there is one, bounds the server's memory.
+	cage *cage.Cage
+}
+
+// open makes a data directory with customers, and starts the server on it.
+func (p shopPlan) open(ctx context.Context) (_ *shop, err error) {
 	folder, err := os.MkdirTemp("", "holdfast-bench-")
 	if err != nil {
 		return nil, fmt.Errorf("make a data directory: %w", err)
@@ -55,12 +72,16 @@ func prepareShop(ctx context.Context, binary string, customers int, prepare func
 			err = errors.Join(err, s.close())
 		}
 	}()
-	environment := []string{"HOLDFAST_DATA_DIR=" + filepath.Join(folder, "data"), "HOLDFAST_LOG_LEVEL=warn"}
-	if err := s.seed(ctx, binary, environment, customers); err != nil {
+	// Customers of a measurement are faster than people: they are counted, and not bounded.
+	environment := append([]string{"HOLDFAST_DATA_DIR=" + filepath.Join(folder, "data"), "HOLDFAST_LOG_LEVEL=warn",
+		"HOLDFAST_RATE_CUSTOMER_ORDERS=1000000", "HOLDFAST_RATE_CUSTOMER_UNITS=1000000"}, p.environment...)
+	if err := s.seed(ctx, p.binary, environment, p.customers); err != nil {
 		return s, err
 	}
-	if err := prepare(environment); err != nil {
-		return s, err
+	if p.prepare != nil {
+		if err := p.prepare(environment); err != nil {
+			return s, err
+		}
 	}
 	address, err := freeAddress()
 	if err != nil {
@@ -70,7 +91,11 @@ func prepareShop(ctx context.Context, binary string, customers int, prepare func
 		return s, err
 	}
 	environment = append(environment, "HOLDFAST_LISTEN="+address, "HOLDFAST_ADMIN_LISTEN="+s.admin)
-	s.process, err = start(ctx, address, "/readyz", environment, binary, "serve")
+	name, arguments := p.binary, []string{"serve"}
+	if p.cage != nil {
+		name, arguments = p.cage.Command(name, arguments...)
+	}
+	s.process, err = start(ctx, address, "/readyz", environment, name, arguments...)
 	return s, err
 }
 
@@ -131,17 +156,18 @@ func readTokens(path string) ([]string, error) {
 	return tokens, nil
 }
 
-// createProduct creates the product that is ordered and returns its ID.
-func (s *shop) createProduct(key string) (string, error) {
+// createProduct creates a product whose orders are held for longer than any run takes,
+// and returns its ID.
+func (s *shop) createProduct(sku string, stock int64) (string, error) {
 	request, response := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
 	defer fasthttp.ReleaseRequest(request)
 	defer fasthttp.ReleaseResponse(response)
 	request.SetRequestURI("http://" + s.address + "/api/products")
 	request.Header.SetMethod(fasthttp.MethodPost)
 	request.Header.SetContentType("application/json")
-	request.Header.Set("Authorization", "Bearer "+key)
-	request.SetBodyString(`{"sku":"BENCH-1","name":"Bench","description":"","category":"bench",` +
-		`"price":{"amount":1999,"currency":"EUR"},"stock":1000000000,"hold_seconds":604800}`)
+	request.Header.Set("Authorization", "Bearer "+s.service)
+	request.SetBodyString(fmt.Sprintf(`{"sku":%q,"name":"Bench","description":"","category":"bench",`+
+		`"price":{"amount":1999,"currency":"EUR"},"stock":%d,"hold_seconds":604800}`, sku, stock))
 	if err := fasthttp.Do(request, response); err != nil {
 		return "", fmt.Errorf("create the product: %w", err)
 	}
@@ -154,19 +180,25 @@ func (s *shop) createProduct(key string) (string, error) {
 	return product.ID, nil
 }
 
-// sold returns how many units of the product are held: one for each order.
-func (s *shop) sold() (int64, error) {
-	status, body, err := fasthttp.GetTimeout(nil, "http://"+s.address+"/api/products/"+s.product+"/stock", 5*time.Second)
+// productStock is the stock of a product as the API tells it.
+type productStock struct {
+	OnHand    int64 `json:"on_hand"`
+	Reserved  int64 `json:"reserved"`
+	Committed int64 `json:"committed"`
+	Available int64 `json:"available"`
+	Version   int64 `json:"version"`
+}
+
+// stock reads the stock of a product.
+func (s *shop) stock(product string) (stock productStock, err error) {
+	status, body, err := fasthttp.GetTimeout(nil, "http://"+s.address+"/api/products/"+product+"/stock", 5*time.Second)
 	if err != nil {
-		return 0, fmt.Errorf("read the stock: %w", err)
-	}
-	var stock struct {
-		Reserved int64 `json:"reserved"`
+		return stock, fmt.Errorf("read the stock: %w", err)
 	}
 	if status != fasthttp.StatusOK || json.Unmarshal(body, &stock) != nil {
-		return 0, fmt.Errorf("read the stock: %d %s", status, body)
+		return stock, fmt.Errorf("read the stock: %d %s", status, body)
 	}
-	return stock.Reserved, nil
+	return stock, nil
 }
 
 // nonce returns a word that no other run has.

@@ -24,13 +24,15 @@ type load struct {
 type measured struct {
 	Requests int64   `json:"requests"`
 	Seconds  float64 `json:"seconds"`
-	// Unexpected counts answers of status 400 and above, Broken socket errors.
-	Unexpected int64 `json:"unexpected"`
-	Broken     int64 `json:"broken"`
+	// Refused counts answers of status 400 and above, Broken socket errors.
+	Refused int64 `json:"refused"`
+	Broken  int64 `json:"broken"`
 	// P50, P99 and Max are milliseconds.
 	P50 float64 `json:"p50"`
 	P99 float64 `json:"p99"`
 	Max float64 `json:"max"`
+	// unanswered is how many requests at most were under way at the end.
+	unanswered int64
 	// generatorSeconds is the processor time of wrk itself.
 	generatorSeconds float64
 }
@@ -60,6 +62,7 @@ func (l load) run(ctx context.Context) (measured, error) {
 	if err := json.Unmarshal([]byte(strings.SplitN(result, "\n", 2)[0]), &m); err != nil {
 		return measured{}, fmt.Errorf("read wrk's result: %w", err)
 	}
+	m.unanswered = int64(l.connections)
 	m.generatorSeconds = (command.ProcessState.UserTime() + command.ProcessState.SystemTime()).Seconds()
 	return m, nil
 }
@@ -92,7 +95,7 @@ function request()
 end
 function done(summary, latency)
   local errors = summary.errors
-  io.write(string.format('\nRESULT {"requests":%%d,"seconds":%%f,"unexpected":%%d,"broken":%%d,"p50":%%f,"p99":%%f,"max":%%f}\n',
+  io.write(string.format('\nRESULT {"requests":%%d,"seconds":%%f,"refused":%%d,"broken":%%d,"p50":%%f,"p99":%%f,"max":%%f}\n',
     summary.requests, summary.duration / 1e6, errors.status, errors.connect + errors.read + errors.write + errors.timeout,
     latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, latency.max / 1e3))
 end
@@ -105,9 +108,13 @@ func writeOrderScript(folder string, tokens []string, product, nonce string) (st
 	if err := os.WriteFile(tokenFile, []byte(strings.Join(tokens, "\n")+"\n"), 0o600); err != nil {
 		return "", fmt.Errorf("write the tokens: %w", err)
 	}
-	body := fmt.Sprintf(`{"items":[{"product_id":%q,"quantity":1}]}`, product)
-	if err := os.WriteFile(script, []byte(fmt.Sprintf(orderScript, body, tokenFile, nonce)), 0o600); err != nil {
+	if err := os.WriteFile(script, []byte(fmt.Sprintf(orderScript, orderBody(product), tokenFile, nonce)), 0o600); err != nil {
 		return "", fmt.Errorf("write the script: %w", err)
 	}
 	return script, nil
+}
+
+// orderBody is an order of one unit.
+func orderBody(product string) string {
+	return fmt.Sprintf(`{"items":[{"product_id":%q,"quantity":1}]}`, product)
 }

@@ -19,6 +19,13 @@
 // everything that there ever was is looked at, and a long run goes on with an empty
 // data directory.
 //
+// With Postgres behind the server, that is killed as well, in every cycle: at a random
+// moment of the load, and of some starts. Orders have to be acknowledged while it is away.
+// It comes back under load, or only when the server has been killed too, before the next
+// start or while that waits for it. What needs the database may be answered with 503
+// meanwhile, and logged as such; of a server that is looked at in peace, with its database,
+// all that follows is required as ever.
+//
 // # What must hold
 //
 //	C1  an order that was acknowledged, or shown to anybody, exists with the same ID,

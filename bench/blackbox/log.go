@@ -10,6 +10,8 @@ import (
 type serverLog struct {
 	mutex  sync.Mutex
 	buffer bytes.Buffer
+	// outage says that the server had to do without its database for a while.
+	outage bool
 	// written has a channel for each of the words; it is closed when they were.
 	written map[string]chan struct{}
 }
@@ -18,10 +20,16 @@ type serverLog struct {
 const (
 	journalOpen = `"msg":"the journal is open"`
 	nowReady    = `"msg":"ready"`
+	// noDatabase is of a start that waits for its database.
+	noDatabase = `"msg":"the database cannot be reached; the start waits until it can"`
 )
 
 func newServerLog() *serverLog {
-	return &serverLog{written: map[string]chan struct{}{journalOpen: make(chan struct{}), nowReady: make(chan struct{})}}
+	l := &serverLog{written: make(map[string]chan struct{})}
+	for _, words := range []string{journalOpen, nowReady, noDatabase} {
+		l.written[words] = make(chan struct{})
+	}
+	return l
 }
 
 // Write implements [io.Writer]. A logger writes whole lines, so no word is cut.
@@ -54,15 +62,30 @@ func (l *serverLog) String() string {
 	return l.buffer.String()
 }
 
-// trouble returns the first words of the log that a healthy server never writes,
-// or nothing.
+// expectOutage notes that the server is without its database.
+func (l *serverLog) expectOutage() {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	l.outage = true
+}
+
+// storeFailed is of a request that needed the database.
+const storeFailed = `"msg":"the store failed"`
+
+// trouble returns the log from the first line on that a healthy server never writes, or
+// nothing.
 func (l *serverLog) trouble() string {
 	text := l.String()
-	for _, word := range []string{`"level":"ERROR"`, "panic:", "fatal error:"} {
-		if at := strings.Index(text, word); at >= 0 {
-			begin := strings.LastIndexByte(text[:at], '\n') + 1
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	begin := 0
+	for line := range strings.Lines(text) {
+		wrong := strings.Contains(line, "panic:") || strings.Contains(line, "fatal error:") || strings.Contains(line, "runtime/cgo:") ||
+			strings.Contains(line, `"level":"ERROR"`) && !(l.outage && strings.Contains(line, storeFailed))
+		if wrong {
 			return text[begin:min(len(text), begin+troubleBytesMax)]
 		}
+		begin += len(line)
 	}
 	return ""
 }

@@ -20,6 +20,9 @@ import (
 // start.
 type Loop struct {
 	Server *Server
+	// Database, when there is one, keeps what the server keeps in SQL, and is killed as
+	// well. Without one that is a file of the data directory.
+	Database Database
 	// Cycles is how many times the server is killed under load.
 	Cycles int
 	// AcknowledgementsMin is the least acknowledged orders of a cycle.
@@ -62,8 +65,10 @@ type world struct {
 	moves  []*movement
 	// earlier hands out orders of earlier cycles to be changed.
 	earlier chan *attempt
-	// recovery is how long the last recovery took that was let to end.
+	// recovery is how long the last recovery took that was let to end, undisturbed.
 	recovery time.Duration
+	// databaseAway says that the database was killed and not started again.
+	databaseAway bool
 	// loaded and checked are how long the last load and the last check took.
 	loaded, checked time.Duration
 	// inPeace says that nobody is about to kill the server: it has to answer.
@@ -90,7 +95,7 @@ func (l Loop) Run(ctx context.Context) (*Verdict, error) {
 		era.Server, era.Cycles, era.Seed = &server, min(eraCyclesMax, l.Cycles-begun), l.Seed+uint64(begun)
 		home := filepath.Join(folder, fmt.Sprintf("from-%d", begun))
 		server.Data = filepath.Join(home, name)
-		if err := os.MkdirAll(home, 0o700); err != nil {
+		if err := errors.Join(os.MkdirAll(home, 0o700), era.newDatabase()); err != nil {
 			return total, err
 		}
 		v, err := era.live(ctx)
@@ -165,23 +170,21 @@ func (w *world) readTokens(path string) error {
 	return nil
 }
 
-func (w *world) restart(ctx context.Context) (err error) {
-	if err := w.Server.start(); err != nil {
-		return err
-	}
-	w.client = newClient(w.Server.address)
-	w.recovery, err = w.Server.awaitReady(ctx)
-	return err
-}
-
 // killCycle loads, kills, kills in recoveries perhaps, starts and checks.
 func (w *world) killCycle(ctx context.Context) error {
-	earlier, err := w.load(ctx, w.Server.kill)
+	end := w.Server.kill
+	if w.Server.famine != nil {
+		end = func() error { return w.Server.starve(ctx) }
+	}
+	earlier, err := w.load(ctx, end)
 	if err != nil {
 		return err
 	}
 	w.checkLog()
 	if w.verdict.Cycles%5 == 0 {
+		if err := w.returnDatabase(); err != nil {
+			return err
+		}
 		if err := w.checkJournal(false); err != nil {
 			return err
 		}
@@ -199,7 +202,7 @@ func (w *world) killCycle(ctx context.Context) error {
 
 // stopCycle loads, stops in order, and looks at everything that there ever was.
 func (w *world) stopCycle(ctx context.Context) error {
-	earlier, err := w.load(ctx, w.Server.stop)
+	earlier, err := w.load(ctx, func() error { return errors.Join(w.returnDatabase(), w.Server.stop()) })
 	if err != nil {
 		return err
 	}
@@ -239,7 +242,10 @@ func (w *world) load(ctx context.Context, end func() error) ([]*attempt, error) 
 	run(1, func(_ int, random *rand.Rand) { w.payAtTheEnd(ending, random, stop) })
 	run(stockReaders, func(_ int, random *rand.Rand) { w.readStocks(random, stop) })
 	run(orderReaders, func(_ int, random *rand.Rand) { w.readOrders(random, stop) })
-	err := w.awaitAcknowledgements(ctx)
+	err := w.loseDatabase(ctx)
+	if err == nil {
+		err = w.awaitAcknowledgements(ctx, w.AcknowledgementsMin)
+	}
 	if err == nil {
 		pause(w.random, killDelayMax)
 		err = end()
@@ -292,9 +298,10 @@ func pause(random *rand.Rand, most time.Duration) {
 	<-time.After(time.Duration(random.Int64N(int64(most))))
 }
 
-func (w *world) awaitAcknowledgements(ctx context.Context) error {
+// awaitAcknowledgements returns when so many orders were acknowledged in the cycle.
+func (w *world) awaitAcknowledgements(ctx context.Context, count int) error {
 	deadline := time.After(readyMax)
-	for w.history.acknowledged() < w.AcknowledgementsMin {
+	for w.history.acknowledged() < count {
 		select {
 		case <-time.After(time.Millisecond):
 		case <-w.Server.ended:

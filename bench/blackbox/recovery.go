@@ -7,11 +7,12 @@ import (
 )
 
 // killRecovering starts the server and kills it before it is ready, when it has
-// opened its journal or at a random moment of as long as the last recovery took. The
+// opened its journal, or misses its database, or at a random moment of as long as the last
+// recovery took. The
 // kill counts if it came in time: the server listened, its last answer was that it
 // is not ready, and it had not said otherwise when it died.
 func (w *world) killRecovering(ctx context.Context) error {
-	if err := w.Server.start(); err != nil {
+	if err := w.start(); err != nil {
 		return err
 	}
 	status := w.approach(ctx, w.aim())
@@ -35,8 +36,12 @@ func (w *world) killRecovering(ctx context.Context) error {
 // server listens, and whose channel tells when to kill.
 func (w *world) aim() func() <-chan struct{} {
 	if w.random.IntN(2) == 0 {
-		opened := w.Server.log.written[journalOpen]
-		return func() <-chan struct{} { return opened }
+		words := journalOpen
+		if w.databaseAway {
+			words = noDatabase // it gets no further
+		}
+		written := w.Server.log.written[words]
+		return func() <-chan struct{} { return written }
 	}
 	moment := time.Duration(w.random.Int64N(int64(max(w.recovery, time.Millisecond))))
 	return func() <-chan struct{} {

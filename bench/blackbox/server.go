@@ -26,6 +26,8 @@ type Server struct {
 	// DiskBytes, when not 0, gives the server's process a disk of that size for its
 	// data directory: a copy in memory, which ends with the process.
 	DiskBytes int64
+	// famine, when not nil, is what the server dies of under load, in place of our kill.
+	famine famine
 
 	address string
 	command *exec.Cmd
@@ -38,10 +40,13 @@ type Server struct {
 const readyMax = 30 * time.Second
 
 // environment is that of this process, without options that somebody has set for
-// another server: only the test's count.
+// another server: only the test's count. Few customers send all requests, so none is
+// bounded.
 func (s *Server) environment() []string {
-	inherited := slices.DeleteFunc(os.Environ(), func(variable string) bool { return strings.HasPrefix(variable, "HOLDFAST_") })
-	return append(append(inherited, "HOLDFAST_DATA_DIR="+s.Data), s.Environment...)
+	inherited := slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		return strings.HasPrefix(variable, "HOLDFAST_") || strings.HasPrefix(variable, "DATABASE_URL")
+	})
+	return append(append(inherited, "HOLDFAST_DATA_DIR="+s.Data, "HOLDFAST_RATE_CUSTOMER_ORDERS=0", "HOLDFAST_RATE_CUSTOMER_UNITS=0"), s.Environment...)
 }
 
 // run runs one of the program's commands and returns what it prints.
@@ -63,12 +68,17 @@ func (s *Server) start() error {
 	if s.address, err = freeAddress(); err != nil {
 		return err
 	}
-	s.command = exec.Command(s.Binary, "serve")
+	name, arguments, environment := s.Binary, []string{"serve"}, s.environment()
+	if s.famine != nil {
+		name, arguments = s.famine.command(name, arguments...)
+		environment = append(environment, s.famine.environment()...)
+	}
+	s.command = exec.Command(name, arguments...)
 	s.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if s.DiskBytes > 0 {
 		s.giveDisk()
 	}
-	s.command.Env = append(s.environment(), "HOLDFAST_LISTEN="+s.address, "HOLDFAST_ADMIN_LISTEN=127.0.0.1:0")
+	s.command.Env = append(environment, "HOLDFAST_LISTEN="+s.address, "HOLDFAST_ADMIN_LISTEN=127.0.0.1:0")
 	s.log, s.ended = newServerLog(), make(chan struct{})
 	s.command.Stdout, s.command.Stderr = s.log, s.log
 	if err := s.command.Start(); err != nil {

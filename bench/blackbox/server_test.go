@@ -61,6 +61,20 @@ func TestTroubleInTheLogIsSeen(t *testing.T) {
 	}
 }
 
+// Without its database a server may say that it is missing, and nothing else.
+func TestTroubleIsNotTheOutage(t *testing.T) {
+	const missing, other = `{"level":"ERROR","msg":"the store failed"}`, `{"level":"ERROR","msg":"gone"}`
+	log := newServerLog()
+	_, err := log.Write([]byte(missing + "\n"))
+	require.NoError(t, err)
+	require.Equal(t, missing+"\n", log.trouble())
+	log.expectOutage()
+	require.Empty(t, log.trouble())
+	_, err = log.Write([]byte(other))
+	require.NoError(t, err)
+	require.Equal(t, other, log.trouble())
+}
+
 // readiness serves /readyz: so often 503, then 200.
 func readiness(t *testing.T, refusals int32) *world {
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")

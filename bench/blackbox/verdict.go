@@ -21,6 +21,10 @@ type Verdict struct {
 	// them, Replays came after the journal was opened. TooLate counts the servers that
 	// were ready before they were killed.
 	Recoveries, Replays, TooLate int
+	// Outages counts the kills of the database, of which OutagesInStart met a server that
+	// started, and AwayAtStart the servers that were started without it. AcknowledgedAway
+	// counts the orders that were placed and acknowledged during outages.
+	Outages, OutagesInStart, AwayAtStart, AcknowledgedAway int
 	// Changes counts the changes of orders without a key, Moves the shipments, returns
 	// and adjustments.
 	Changes, Moves int
@@ -38,6 +42,8 @@ func (v *Verdict) add(o *Verdict) {
 		{&v.Unknown, &o.Unknown}, {&v.UnknownDurable, &o.UnknownDurable}, {&v.InFlight, &o.InFlight},
 		{&v.Recoveries, &o.Recoveries}, {&v.Replays, &o.Replays}, {&v.TooLate, &o.TooLate},
 		{&v.Changes, &o.Changes}, {&v.Moves, &o.Moves}, {&v.Verified, &o.Verified},
+		{&v.Outages, &o.Outages}, {&v.OutagesInStart, &o.OutagesInStart}, {&v.AwayAtStart, &o.AwayAtStart},
+		{&v.AcknowledgedAway, &o.AcknowledgedAway},
 	} {
 		*row.into += *row.from
 	}
@@ -122,10 +128,15 @@ func (v *Verdict) missing(cycles int) (missing []traffic) {
 
 // String returns the verdict as a line.
 func (v *Verdict) String() string {
+	outages := ""
+	if v.Outages > 0 {
+		outages = fmt.Sprintf("%d outages of the database (%d during a start, %d starts without it), %d acknowledged meanwhile; ",
+			v.Outages, v.OutagesInStart, v.AwayAtStart, v.AcknowledgedAway)
+	}
 	return fmt.Sprintf("%d cycles: %d acknowledged, %d refused, %d unknown (%d of them exist), %d changes, %d movements; "+
-		"%d kills with a batch in flight, %d during recovery (%d after the journal was open, %d more came too late), %d journals verified; %d violations",
+		"%d kills with a batch in flight, %d during recovery (%d after the journal was open, %d more came too late), %d journals verified; %s%d violations",
 		v.Cycles, v.Acknowledged, v.Refused, v.Unknown, v.UnknownDurable, v.Changes, v.Moves,
-		v.InFlight, v.Recoveries, v.Replays, v.TooLate, v.Verified, len(v.Violations))
+		v.InFlight, v.Recoveries, v.Replays, v.TooLate, v.Verified, outages, len(v.Violations))
 }
 
 // Details returns what else has happened, as a line.
