@@ -17,10 +17,18 @@ FUZZTIME ?= 20s
 BENCHTIME ?= 1s
 # How often test-crash kills the server.
 CRASH_CYCLES ?= 50
+# With which database: sqlite, or postgres, which is killed as well.
+CRASH_DATABASE ?= sqlite
+# How often test-outages kills Postgres.
+STOP_CYCLES ?= 100
+# How often test-memory lets the server die for want of memory, and how many orders wait
+# for the database in it.
+MEMORY_CYCLES ?= 20
+MEMORY_ORDERS ?= 1000000
 # Further flags of go test, such as -count=1 or -run TestName.
 TESTFLAGS ?=
 
-.PHONY: help run build test race lint fuzz bench check test-crash test-holds sabotage clean
+.PHONY: help run build test race lint fuzz bench bench-project bench-search check test-crash test-outages test-memory test-holds sabotage clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,8 +42,10 @@ build: ## Build the commands into bin/. The first build takes a few minutes.
 test: ## Run all tests.
 	$(GO) test $(TESTFLAGS) ./...
 
+# bench/blackbox is another program, which kills servers that are not built for the detector:
+# there is nothing for it to find.
 race: ## Run all tests with the race detector. Needs a C compiler.
-	CGO_ENABLED=1 $(GO) test -race $(TESTFLAGS) ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 30m $(TESTFLAGS) $$($(GO) list ./... | grep -v /bench/blackbox)
 
 lint: ## Check the format, go vet, and the linters of .golangci.yml. The first run builds the linter.
 	@unformatted="$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go'))"; \
@@ -49,16 +59,32 @@ fuzz: ## Run each fuzz target for FUZZTIME (20s).
 		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime '$(FUZZTIME)' "$$(dirname "$$file")" </dev/null; \
 	done
 
-bench: build ## Run the benchmarks; then orders over HTTP beside a constant answer (needs wrk; nothing else may run).
+bench: build ## Run the benchmarks; then orders and refusals over HTTP beside constant answers (needs wrk; nothing else may run).
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime '$(BENCHTIME)' ./...
 	@command -v wrk >/dev/null || { [[ "$$(id -u)" == 0 ]] && apt-get update && apt-get install --yes wrk; } \
 		|| { echo "make bench needs the load generator wrk: install the package wrk"; exit 1; }
 	bin/holdfast-bench share
+	bin/holdfast-bench share --sold-out
+
+bench-project: ## Compare the projection into SQL with single transactions of pgbench, 9 rounds (nothing else may run).
+	$(GO) test -run '^$$' -bench '^BenchmarkProjectBesidePgbench$$' -benchtime 9x ./persistence/postgres
+	$(GO) test -run '^$$' -bench '^BenchmarkProject$$' -benchtime 10s ./persistence/postgres ./persistence/sqlite
+
+bench-search: ## List and search a million products in both databases (nothing else may run).
+	$(GO) test -run '^$$' -bench '^BenchmarkSearch$$' -timeout 30m ./persistence/sqlite ./persistence/postgres
 
 check: lint build race test ## Run what CI runs.
 
 test-crash: ## Kill the server CRASH_CYCLES (50) times under load: nothing acknowledged may be lost.
-	HOLDFAST_CRASH_CYCLES='$(CRASH_CYCLES)' $(GO) test -count=1 -v -timeout 60m -run '^TestKill' ./bench/blackbox
+	HOLDFAST_CRASH_CYCLES='$(CRASH_CYCLES)' HOLDFAST_CRASH_DATABASE='$(CRASH_DATABASE)' \
+		$(GO) test -count=1 -v -timeout 60m -run '^TestKill' ./bench/blackbox
+
+test-outages: ## Kill Postgres STOP_CYCLES (100) times under load: orders go on, and it has all of them in the end.
+	HOLDFAST_STOP_CYCLES='$(STOP_CYCLES)' $(GO) test -count=1 -v -timeout 60m -run '^TestOutagesLoseNothing$$' ./cmd/holdfast
+
+test-memory: ## Let the server die for want of memory MEMORY_CYCLES (20) times: nothing may be lost; and live with MEMORY_ORDERS (1000000) waiting.
+	HOLDFAST_MEMORY_CYCLES='$(MEMORY_CYCLES)' $(GO) test -count=1 -v -timeout 60m -run '^TestKillForWantOfMemory' ./bench/blackbox
+	HOLDFAST_MEMORY_ORDERS='$(MEMORY_ORDERS)' $(GO) test -count=1 -v -timeout 60m -run '^TestABacklogFitsItsMemory$$' ./bench
 
 test-holds: ## End a million holds within a tenth of a second of their deadlines; takes minutes, nothing else may run.
 	HOLDFAST_HOLDS=1000000 $(GO) test -count=1 -v -timeout 20m -run '^TestHoldsEndOnTime$$' ./actors
