@@ -29,13 +29,13 @@ func (a *orderActor) changeFresh(op *operation) {
 	a.findOrder(op)
 }
 
-// findOrder asks SQL for an order that is not in memory. Operations on the same
-// order queue behind the first: nobody changes the order while it is read, so
-// what is read is its last state.
+// findOrder asks SQL for an order that is not in memory, which the operation changes or
+// repeats. Operations on the same order queue behind the first: nobody changes the order
+// while it is read, so what is read is its last state.
 func (a *orderActor) findOrder(op *operation) {
 	id := op.event.Order
 	if _, asked := a.lookups[id]; !asked && !a.askForOrder(id, op.tenure) {
-		a.abandonChange(op, refusedStoreUnavailable)
+		a.abandonFound(op, refusedStoreUnavailable)
 		return
 	}
 	a.lookups[id] = append(a.lookups[id], op)
@@ -68,9 +68,11 @@ func (a *orderActor) orderFound(answer *operation) {
 		a.lookups[id] = a.lookups[id][1:]
 		switch op := a.hand; {
 		case errors.Is(result.err, persistence.ErrNotFound):
-			a.abandonChange(op, refusedOrderUnknown)
+			a.abandonFound(op, refusedOrderUnknown)
 		case result.err != nil:
-			a.abandonChange(op, refusedStoreUnavailable)
+			a.abandonFound(op, refusedStoreUnavailable)
+		case op.replayed:
+			a.repeatRecord(op, record)
 		default:
 			a.changeRecord(op, record)
 		}
@@ -79,6 +81,15 @@ func (a *orderActor) orderFound(answer *operation) {
 	if !record.held {
 		a.memory.dismiss(record)
 	}
+}
+
+// abandonFound refuses an operation whose order SQL was asked for.
+func (a *orderActor) abandonFound(op *operation, refusal inventory.Refusal) {
+	if op.replayed {
+		a.abandonKey(op, refusal)
+		return
+	}
+	a.abandonChange(op, refusal)
 }
 
 // changeRecord decides and appends. Units that come free reach their product

@@ -79,7 +79,16 @@ func (s *gatedStore) OrderByID(ctx context.Context, id inventory.ID) (inventory.
 	if s.away.Load() {
 		return inventory.Order{}, errAway
 	}
-	return s.Store.OrderByID(ctx, id)
+	found, err := s.Store.OrderByID(ctx, id)
+	s.goOnMeanwhile()
+	return found, err
+}
+
+// goOnMeanwhile calls meanwhile, once.
+func (s *gatedStore) goOnMeanwhile() {
+	if meanwhile := s.meanwhile.Swap(nil); meanwhile != nil {
+		(*meanwhile)()
+	}
 }
 
 func (s *gatedStore) Orders(ctx context.Context, filter persistence.OrderFilter) ([]inventory.Order, error) {
@@ -87,9 +96,7 @@ func (s *gatedStore) Orders(ctx context.Context, filter persistence.OrderFilter)
 		return nil, errAway
 	}
 	found, err := s.Store.Orders(ctx, filter)
-	if meanwhile := s.meanwhile.Swap(nil); meanwhile != nil {
-		(*meanwhile)()
-	}
+	s.goOnMeanwhile()
 	return found, err
 }
 

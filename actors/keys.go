@@ -90,14 +90,32 @@ func (a *orderActor) keyFound(op *operation) {
 		a.abandonKey(op, refusedStoreUnavailable)
 	case result.key.Body != op.event.Body || result.key.Kind != op.event.Kind:
 		a.abandonKey(op, refusedKeyReused)
+	case result.key.Kind.OfOrder():
+		a.repeatOrder(op, result.order.ID)
 	default:
 		a.unclaim(op)
-		op.order, op.replayed = result.order, true
-		if held := a.memory.orders.get(result.order.ID); held != nil {
-			op.order, op.waitFor = held.Order, held.Sequence
-		}
+		op.replayed = true
 		a.finishRepeat(op)
 	}
+}
+
+// repeatOrder answers with the order that a key, which is in SQL, has placed or changed.
+// What SQL said of the order with the key was not its last state when memory had a later
+// one, and memory may have left that to SQL meanwhile: then SQL is asked again.
+func (a *orderActor) repeatOrder(op *operation, id inventory.ID) {
+	op.event.Order, op.replayed = id, true
+	if record := a.memory.orders.get(id); record != nil {
+		a.repeatRecord(op, record)
+		return
+	}
+	a.findOrder(op)
+}
+
+// repeatRecord answers a repeat with the order, as it is now.
+func (a *orderActor) repeatRecord(op *operation, record *heldOrder) {
+	a.unclaim(op)
+	op.order, op.waitFor = record.Order, record.Sequence
+	a.finishRepeat(op)
 }
 
 // keyForgotten reports whether a key's retention is over: it begins when the

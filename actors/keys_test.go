@@ -94,6 +94,44 @@ func TestAKeyThatOnlySQLKnowsWaitsForSQL(t *testing.T) {
 	h.requireSame(request, reply.Order.ID, "SQL is back")
 }
 
+// What SQL says of an order while memory has a later state of it is not what a repeat is
+// answered with, although memory leaves that state to SQL before the answer of SQL comes.
+func TestARepeatTellsOfTheLastStateOfAnOrder(t *testing.T) {
+	for _, repeated := range []inventory.Kind{inventory.OrderPlaced, inventory.OrderFulfilled} {
+		t.Run(repeated.String(), func(t *testing.T) {
+			h := newHouse(t)
+			customer, product := h.customer(), h.product(10)
+			place, ship := orderOf(customer, h.key(), product, 1), h.key()
+			placed, refusal := h.engine.PlaceOrder(place)
+			require.Equal(t, inventory.Refusal{}, refusal)
+			send := func(kind inventory.Kind, key inventory.Fingerprint) OrderReply {
+				reply, refusal := h.engine.ChangeOrder(&ChangeOrder{Order: placed.Order.ID, Change: inventory.Change{Kind: kind, By: customer, Key: key}})
+				require.Equal(t, inventory.Refusal{}, refusal)
+				return reply
+			}
+			send(inventory.OrderConfirmed, inventory.Fingerprint{})
+			send(inventory.OrderFulfilled, ship)
+			h.awaitProjection()
+			h.store.projecting.Lock()
+			send(inventory.OrderReturned, h.key())
+			meanwhile := func() {
+				h.store.projecting.Unlock()
+				h.awaitProjection()
+			}
+			h.store.meanwhile.Store(&meanwhile)
+			var reply OrderReply
+			if repeated == inventory.OrderPlaced {
+				reply, refusal = h.engine.PlaceOrder(place)
+				require.Equal(t, inventory.Refusal{}, refusal)
+			} else {
+				reply = send(repeated, ship)
+			}
+			require.True(t, reply.Replayed)
+			require.Equal(t, inventory.Returned, reply.Order.State)
+		})
+	}
+}
+
 // Fifty parallel identical posts for each of a thousand keys, with losses of power
 // between: one order for each key.
 func TestParallelPostsOfOneKeyMakeOneOrder(t *testing.T) {

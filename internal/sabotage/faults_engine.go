@@ -18,6 +18,12 @@ const (
 // engineFaults sell a unit twice, lose one, or tell what is not durable.
 var engineFaults = []fault{
 	{
+		name:          "repeat-of-yesterday",
+		meaning:       "A repeat is answered with what SQL said before memory left it a later state.",
+		substitutions: []substitution{{engineKeys, "	a.findOrder(op)\n", "	record := a.memory.make(&op.lookup.order, a.number)\n	a.repeatRecord(op, record)\n	a.memory.dismiss(record)\n"}},
+		test:          in(engineFolder, "TestARepeatTellsOfTheLastStateOfAnOrder"),
+	},
+	{
 		name:    "past-in-parts",
 		meaning: "The receipt of what was sold before, and the order that takes it, can be parted by a crash.",
 		substitutions: []substitution{{"actors/past.go", "	if last, err = e.journal.AppendTogether(entries); err != nil {\n",
