@@ -18,7 +18,7 @@ import (
 // register makes a customer account and logs it in.
 func register(x *exchange) {
 	var body registerBody
-	if !x.decode(&body) {
+	if !x.decode(&body) || !x.takeCookies(body.Cookies) {
 		return
 	}
 	user, fields := customerOf(&body)
@@ -75,7 +75,7 @@ const unreachableDomain = ".invalid"
 // wrong password and closed account take the same time and get the same answer.
 func login(x *exchange) {
 	var body loginBody
-	if !x.decode(&body) {
+	if !x.decode(&body) || !x.takeCookies(body.Cookies) {
 		return
 	}
 	s := x.server

@@ -16,19 +16,30 @@ var bearerScheme = []byte("bearer ")
 
 // credentialOf is [exchange.credential] of a request that is no exchange yet.
 func credentialOf(header *fasthttp.RequestHeader) []byte {
-	values := header.PeekAll(headerAuthorization)
-	if len(values) != 1 {
+	switch values := header.PeekAll(headerAuthorization); {
+	case len(values) == 1:
+		return bearer(values[0])
+	case len(values) > 1:
 		return nil
 	}
-	return bearer(values[0])
+	if access := accessTokenIn(header, true); len(access) > 0 {
+		return access
+	}
+	return accessTokenIn(header, false)
 }
 
-// credential returns what follows "Bearer " in the one Authorization.
+// credential returns what follows "Bearer " in the one Authorization, or, when there is
+// none, the access token of the cookie.
 func (x *exchange) credential() []byte {
-	if x.given.authorization.count != 1 {
-		return nil
+	switch x.given.authorization.count {
+	case 0:
+		access := accessTokenIn(&x.ctx.Request.Header, x.isSecure())
+		x.intoCookies = len(access) > 0
+		return access
+	case 1:
+		return bearer(x.given.authorization.value)
 	}
-	return bearer(x.given.authorization.value)
+	return nil
 }
 
 func bearer(value []byte) []byte {
@@ -40,7 +51,11 @@ func bearer(value []byte) []byte {
 
 // authenticate verifies the credential, or refuses.
 func (x *exchange) authenticate() bool {
-	principal, err := x.server.recognise(x.credential(), x.now, x.withinAddressRate)
+	credential := x.credential()
+	if x.intoCookies && !x.isFromHere() {
+		return false
+	}
+	principal, err := x.server.recognise(credential, x.now, x.withinAddressRate)
 	switch {
 	case err == nil:
 		x.principal = principal

@@ -32,6 +32,8 @@
 //	H4  A refusal (4xx) has had no effect.
 //	H5  No answer says whether an account, an order or a product of somebody else
 //	    exists: another's object is not_found.
-//	H6  Who is not known makes the server take little: no place beyond a bound, no
+//	H6  A request that is known by a cookie, and may change something, comes from a page
+//	    of the server itself.
+//	H7  Who is not known makes the server take little: no place beyond a bound, no
 //	    room for a large body, no more than a few passwords hashed at a time.
 package api

@@ -23,6 +23,8 @@ type exchange struct {
 	ctx       *fasthttp.RequestCtx
 	route     *boundRoute
 	principal token.Principal
+	// intoCookies says that the tokens of the caller's session are in cookies, or are to be.
+	intoCookies bool
 	// given are headers of the request.
 	given given
 	// now is when the request began.
@@ -57,6 +59,9 @@ func (x *exchange) dress() {
 	header.SetCanonical(headerRequestID, x.requestID)
 	for i := range securityHeaders {
 		header.SetCanonical(securityHeaders[i].name, securityHeaders[i].value)
+	}
+	if x.server.options.StrictTransport {
+		header.SetCanonical(headerStrictTransport, strictTransport)
 	}
 	header.SetCanonical(headerCacheControl, x.route.cacheControl)
 	x.shareWithPage()

@@ -8,14 +8,16 @@ import (
 // Names of headers that are looked at as a list: of two, whoever stands before us
 // may have believed the other one.
 const (
-	headerKey           = "Idempotency-Key"
-	headerAuthorization = "Authorization"
-	headerOrigin        = "Origin"
-	headerIfMatch       = "If-Match"
-	headerForwardedFor  = "X-Forwarded-For"
-	headerSocketKey     = "Sec-WebSocket-Key"
-	headerSocketVersion = "Sec-WebSocket-Version"
-	headerSubprotocol   = "Sec-WebSocket-Protocol"
+	headerKey            = "Idempotency-Key"
+	headerAuthorization  = "Authorization"
+	headerOrigin         = "Origin"
+	headerIfMatch        = "If-Match"
+	headerForwardedFor   = "X-Forwarded-For"
+	headerForwardedProto = "X-Forwarded-Proto"
+	headerFetchSite      = "Sec-Fetch-Site"
+	headerSocketKey      = "Sec-WebSocket-Key"
+	headerSocketVersion  = "Sec-WebSocket-Version"
+	headerSubprotocol    = "Sec-WebSocket-Protocol"
 )
 
 // Names of headers that are read among all others, as fasthttp writes them.
@@ -32,6 +34,10 @@ var (
 	headerLocation     = []byte("Location")
 	headerETag         = []byte("Etag")
 	headerIfNoneMatch  = []byte("If-None-Match")
+
+	headerStrictTransport = []byte("Strict-Transport-Security")
+	// strictTransport is a year, in seconds.
+	strictTransport = []byte("max-age=31536000")
 
 	typeJSON    = []byte("application/json")
 	typeProblem = []byte("application/problem+json")

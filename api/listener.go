@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -22,6 +23,8 @@ import (
 type gate struct {
 	net.Listener
 	server *Server
+	// encryption is that of every connection; nil is none.
+	encryption *tls.Config
 	// places is nil where nothing is bounded.
 	places *tally
 	// refusing has a place for every connection that is being refused.
@@ -107,6 +110,9 @@ func (g *gate) admit(c net.Conn) net.Conn {
 		return c
 	}
 	address := addressOf(c.RemoteAddr())
+	if g.encryption != nil {
+		c = tls.Server(c, g.encryption)
+	}
 	switch g.places.enter(address) {
 	case roomFull:
 		g.refuse(c, inventory.CodeOverloaded, "Too many connections are open.")
@@ -120,7 +126,8 @@ func (g *gate) admit(c net.Conn) net.Conn {
 
 // refuse answers for a connection that has no place, and closes it. The answer
 // waits for the beginning of the request, because clients take one that comes
-// before they asked for a fault. When many wait already, it does not.
+// before they asked for a fault. When many wait already, it does not; and where
+// connections are encrypted there is none then, since it would have to wait.
 func (g *gate) refuse(c net.Conn, code inventory.Code, detail string) {
 	select {
 	case g.refusing <- struct{}{}:
@@ -131,7 +138,9 @@ func (g *gate) refuse(c net.Conn, code inventory.Code, detail string) {
 			g.server.part(c)
 		}()
 	default:
-		g.server.turnAway(c, code, detail)
+		if g.encryption == nil {
+			g.server.turnAway(c, code, detail)
+		}
 		_ = c.Close()
 	}
 }

@@ -51,7 +51,9 @@ func (s *Server) buildDocument() ([]byte, error) {
 		"components": object{
 			"schemas": w.schemas,
 			"securitySchemes": object{"bearer": object{"type": "http", "scheme": "bearer",
-				"description": "An access token of POST /api/login, or an API key (hfk_…)."}},
+				"description": "An access token of POST /api/login, or an API key (hfk_…)."},
+				"cookie": object{"type": "apiKey", "in": "cookie", "name": accessCookie.secure,
+					"description": "The access token of a session whose tokens are in cookies. What changes something must come from a page of the server itself."}},
 		},
 	}
 	if w.err != nil {
@@ -81,7 +83,7 @@ func (w *documentWriter) operation(b *boundRoute) object {
 		w.closed = false
 	}
 	if b.who != anyone {
-		operation["security"] = []any{object{"bearer": []string{}}}
+		operation["security"] = []any{object{"bearer": []string{}}, object{"cookie": []string{}}}
 		operation["x-roles"] = b.who.names()
 	}
 	return operation

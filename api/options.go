@@ -38,6 +38,9 @@ type Options struct {
 	// Version is the program's, for /openapi.json.
 	Version string
 
+	// StrictTransport tells browsers to come by TLS alone for a year (RFC 6797).
+	StrictTransport bool
+
 	// StaffFactorOff lets staff do its work without a second factor.
 	StaffFactorOff bool
 	// SendMail hands a mail to whoever delivers it; nil is nobody.

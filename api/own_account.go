@@ -205,5 +205,8 @@ func eraseAccount(x *exchange) {
 		*user = persistence.User{ID: user.ID, Email: "erased-" + user.ID.String() + unreachableDomain, Role: persistence.RoleCustomer,
 			Disabled: true, CreatedAt: user.CreatedAt, Version: user.Version + 1}
 		return nil
-	}, func(*persistence.User) { x.answerNothing() })
+	}, func(*persistence.User) {
+		x.dropCookies()
+		x.answerNothing()
+	})
 }

@@ -52,21 +52,21 @@ func accountRoutes() []route {
 			detail: "Answers with an access token. An address that is registered is answered with email_taken, so this " +
 				"route tells whether an address has an account: without mail to the address it cannot be hidden.",
 			replies: []reply{{status: 201, description: "The account and an access token.", body: sessionReply{}}},
-			codes:   []inventory.Code{codeEmailTaken, inventory.CodeOverloaded, inventory.CodeUnknownOutcome}},
+			codes:   []inventory.Code{codeForbidden, codeEmailTaken, inventory.CodeOverloaded, inventory.CodeUnknownOutcome}},
 		{method: "POST", path: "/api/login", who: anyone, cost: 50, handle: login, body: loginBody{},
 			summary: "Exchange address and password for an access token",
 			detail: "Unknown address, wrong password and closed account get the same answer in the same time. " +
 				"After many failures, further tries are answered with rate_limited until some time has passed. An account with a second " +
 				"factor is answered with mfa_required, and a token for POST /api/login/2fa.",
 			replies: []reply{{status: 200, description: "The account and its tokens, or what the second step needs.", body: loginReply{}}},
-			codes:   []inventory.Code{codeUnauthorized, codeRateLimited, inventory.CodeOverloaded, inventory.CodeStoreUnavailable}},
-		{method: "POST", path: "/api/refresh", who: anyone, cost: 5, handle: refresh, body: refreshBody{},
+			codes:   []inventory.Code{codeUnauthorized, codeForbidden, codeRateLimited, inventory.CodeOverloaded, inventory.CodeStoreUnavailable}},
+		{method: "POST", path: "/api/refresh", who: anyone, cost: 5, handle: refresh, body: refreshBody{}, bodyOptional: true,
 			summary: "Exchange a refresh token for the next one and an access token",
 			detail: "Each refresh token is good once. One that is used again ends its session, as it may be stolen; only in the 10 seconds after " +
 				"its first use it answers the same once more. A customer's session ends after 30 days; that of staff after 12 hours, or " +
-				"30 minutes without a refresh.",
+				"30 minutes without a refresh. A page that has its tokens in cookies sends no body.",
 			replies: []reply{{status: 200, description: "The account and fresh tokens.", body: sessionReply{}}},
-			codes:   []inventory.Code{codeUnauthorized, inventory.CodeUnknownOutcome}},
+			codes:   []inventory.Code{codeUnauthorized, codeForbidden, inventory.CodeUnknownOutcome}},
 		{method: "POST", path: "/api/logout", who: people, cost: 5, handle: logout,
 			summary: "End your session",
 			detail:  "Its tokens are refused from then on, and its WebSockets closed.",

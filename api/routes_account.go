@@ -12,7 +12,7 @@ func factorRoutes() []route {
 			detail: "The code is what the device shows, or one of the recovery codes. A code is good once. After five codes with one token, or twenty " +
 				"wrong ones in a day, further codes are answered with rate_limited; after the latter, recovery codes are still taken.",
 			replies: []reply{{status: 200, description: "The account and its tokens.", body: sessionReply{}}},
-			codes:   []inventory.Code{codeUnauthorized, codeRateLimited, inventory.CodeUnknownOutcome}},
+			codes:   []inventory.Code{codeUnauthorized, codeForbidden, codeRateLimited, inventory.CodeUnknownOutcome}},
 		{method: "POST", path: "/api/2fa/enroll", who: people, cost: 50, handle: enrollFactor, body: enrollBody{},
 			summary: "Begin to set up a second factor",
 			detail:  "Answers with a secret for a device, which counts once POST /api/2fa/activate has got a code of it.",
@@ -63,7 +63,7 @@ func ownAccountRoutes() []route {
 			summary: "Make the first administrator",
 			detail:  "The start prints the token while there is no administrator. It is good for 15 minutes, once.",
 			replies: []reply{{status: 201, description: "The account and its tokens.", body: sessionReply{}}},
-			codes: []inventory.Code{codeUnauthorized, codeEmailTaken, inventory.CodeInvalidTransition, inventory.CodeUnknownOutcome,
+			codes: []inventory.Code{codeUnauthorized, codeForbidden, codeEmailTaken, inventory.CodeInvalidTransition, inventory.CodeUnknownOutcome,
 				inventory.CodeOverloaded}},
 	}
 }

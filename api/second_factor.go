@@ -39,7 +39,7 @@ func (x *exchange) askForCode(user *persistence.User) {
 // loginSecondStep opens the session of somebody who has shown the password before.
 func loginSecondStep(x *exchange) {
 	var body secondStepBody
-	if !x.decode(&body) {
+	if !x.decode(&body) || !x.takeCookies(body.Cookies) {
 		return
 	}
 	s := x.server

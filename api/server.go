@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hkdf"
 	"crypto/sha256"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -239,6 +240,13 @@ func (s *Server) SetStopping() { s.stopping.Store(true) }
 // closes the listener.
 func (s *Server) Serve(listener net.Listener) error {
 	return s.serve(s.front, newGate(s, listener, s.connections), "the API")
+}
+
+// ServeTLS is [Server.Serve] with TLS. config says with which certificate.
+func (s *Server) ServeTLS(listener net.Listener, config *tls.Config) error {
+	guarded := newGate(s, listener, s.connections)
+	guarded.encryption = config
+	return s.serve(s.front, guarded, "the API")
 }
 
 // ServeAdmin serves /metrics and /debug/pprof on listener until Shutdown, and

@@ -83,9 +83,10 @@ func (x *exchange) sessionReplyOf(user *persistence.User, session *persistence.S
 	if err != nil {
 		panic(err) // only for an account without id or role, which is excluded before
 	}
-	return sessionReply{User: userReplyOf(user), AccessToken: access, TokenType: "Bearer",
-		ExpiresIn:    int64(token.AccessLifetime.Seconds()),
-		RefreshToken: x.server.refresher.Token(session.ID, session.Generation), RefreshExpiresIn: int64((session.ExpiresAt() - x.now) / inventory.Second)}
+	reply := sessionReply{User: userReplyOf(user), ExpiresIn: int64(token.AccessLifetime.Seconds()),
+		RefreshExpiresIn: int64((session.ExpiresAt() - x.now) / inventory.Second)}
+	x.giveTokens(&reply, access, x.server.refresher.Token(session.ID, session.Generation))
+	return reply
 }
 
 // refresh exchanges a refresh token for the next, and an access token. Who sends one that
@@ -93,10 +94,14 @@ func (x *exchange) sessionReplyOf(user *persistence.User, session *persistence.S
 // taken for a repeat of somebody who did not get the answer, and gets it again.
 func refresh(x *exchange) {
 	var body refreshBody
-	if !x.decode(&body) {
+	if x.hasBody() && !x.decode(&body) {
 		return
 	}
-	id, generation, err := x.server.refresher.Read(body.RefreshToken)
+	given, ok := x.refreshTokenOf(&body)
+	if !ok {
+		return
+	}
+	id, generation, err := x.server.refresher.Read(given)
 	if err != nil {
 		x.failRefresh()
 		return
@@ -160,6 +165,7 @@ func (x *exchange) refuseSession(ctx context.Context, session *persistence.Sessi
 
 // failRefresh says the same whatever is wrong.
 func (x *exchange) failRefresh() {
+	x.dropCookies()
 	x.fail(codeUnauthorized, "The refresh token is not valid, was used, or its session has ended. Log in again.")
 }
 
@@ -203,6 +209,7 @@ func logout(x *exchange) {
 		x.failWrite("ending a session", err, repeatAdvice)
 		return
 	}
+	x.dropCookies()
 	x.answerNothing()
 }
 

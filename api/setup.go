@@ -48,7 +48,7 @@ func (s *setup) end() {
 // database: of two who try it at once, one is told that somebody else was faster.
 func makeFirstAdmin(x *exchange) {
 	var body setupBody
-	if !x.decode(&body) {
+	if !x.decode(&body) || !x.takeCookies(body.Cookies) {
 		return
 	}
 	s := x.server

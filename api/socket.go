@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/base64"
 	"net"
 	"net/http"
@@ -57,8 +58,8 @@ func (x *exchange) upgrade() inventory.Code {
 	if code != "" {
 		return code
 	}
-	connection, can := socketOf(x.ctx.Conn())
-	if !can {
+	connection, can := x.ctx.Conn().(*guest)
+	if !can || !connection.carries() {
 		return x.failSocket(codeInternal, "This listener cannot carry WebSockets.")
 	}
 	seat, found := x.server.ticker.Admit(visitor)
@@ -70,7 +71,7 @@ func (x *exchange) upgrade() inventory.Code {
 	case ticker.RoomNoneForUser:
 		return x.failSocket(codeRateLimited, "Too many WebSockets of your account are open.")
 	}
-	connection.guest.closed = seat.Leave
+	connection.closed = seat.Leave
 	x.takeOver(connection, seat, upgrade)
 	return upgradeAccepted
 }
@@ -81,14 +82,20 @@ func (x *exchange) failSocket(code inventory.Code, detail string) inventory.Code
 }
 
 // takeOver gives the connection to the ticker once this request is done with.
-func (x *exchange) takeOver(connection carrier, seat *ticker.Seat, upgrade ticker.Upgrade) {
+func (x *exchange) takeOver(connection *guest, seat *ticker.Seat, upgrade ticker.Upgrade) {
 	upgrade.Header = http.Header{nameRequestID: {string(x.requestID)}}
 	hub, log := x.server.ticker, x.server.log
 	x.ctx.Response.SetStatusCode(fasthttp.StatusSwitchingProtocols)
 	x.ctx.HijackSetNoResponse(true)
 	x.ctx.Hijack(func(c net.Conn) {
 		upgrade.Early = readBuffered(c)
-		if err := hub.Serve(connection, seat, upgrade); err != nil {
+		socket, err := connection.carry()
+		if err != nil {
+			_ = connection.Close()
+		} else {
+			err = hub.Serve(socket, seat, upgrade)
+		}
+		if err != nil {
 			log.Debug("a WebSocket was not opened", "error", err)
 		}
 	})
@@ -121,14 +128,19 @@ type carrier struct {
 // Close gives the place back.
 func (c carrier) Close() error { return c.guest.Close() }
 
-// socketOf returns the connection of a request, if it can carry a WebSocket.
-func socketOf(c net.Conn) (carrier, bool) {
-	holder, is := c.(*guest)
-	if !is {
-		return carrier{}, false
+// carries reports whether the connection can carry a WebSocket.
+func (g *guest) carries() bool {
+	_, direct := g.Conn.(ticker.Socket)
+	_, encrypted := g.Conn.(*tls.Conn)
+	return direct || encrypted
+}
+
+// carry returns the connection as the ticker needs it.
+func (g *guest) carry() (ticker.Socket, error) {
+	if encrypted, is := g.Conn.(*tls.Conn); is {
+		return g.bridge(encrypted)
 	}
-	socket, is := holder.Conn.(ticker.Socket)
-	return carrier{Socket: socket, guest: holder}, is
+	return carrier{Socket: g.Conn.(ticker.Socket), guest: g}, nil
 }
 
 // socketKeyBytes is how many bytes a Sec-WebSocket-Key has (RFC 6455 §4.1).

@@ -8,7 +8,8 @@ import (
 	"holdfast/inventory"
 )
 
-// Socket is a connection that can be written to without waiting. A *net.TCPConn is one.
+// Socket is a connection that can be written to without waiting. A *net.TCPConn is one, and
+// so is a *net.UnixConn that has a SetLinger.
 type Socket interface {
 	net.Conn
 	syscall.Conn

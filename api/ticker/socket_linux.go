@@ -1,13 +1,15 @@
 package ticker
 
 import (
+	"errors"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
 // tune sets what the kernel does with what is written: it takes little before it has
-// sent what it has, and gives a peer up that acknowledges nothing.
+// sent what it has, and gives a peer up that acknowledges nothing. What is no TCP has
+// neither.
 func tune(raw syscall.RawConn) error {
 	var failed error
 	err := raw.Control(func(descriptor uintptr) {
@@ -15,7 +17,7 @@ func tune(raw syscall.RawConn) error {
 			unix.TCP_NOTSENT_LOWAT: unsentBytesMax,
 			unix.TCP_USER_TIMEOUT:  int(unacknowledgedTimeMax.Milliseconds()),
 		} {
-			if err := unix.SetsockoptInt(int(descriptor), unix.IPPROTO_TCP, option, value); err != nil {
+			if err := unix.SetsockoptInt(int(descriptor), unix.IPPROTO_TCP, option, value); err != nil && !errors.Is(err, unix.EOPNOTSUPP) {
 				failed = err
 			}
 		}

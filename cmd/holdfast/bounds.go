@@ -46,6 +46,7 @@ func (o *serverOptions) Validate() error {
 		o.listenOption.Validate,
 		o.signingKeyOptions.Validate,
 		o.redisOptions.Validate,
+		o.tlsOptions.Validate,
 		func() error { return checkAddress("admin-listen", o.AdminListen, "127.0.0.1:9090") },
 		o.checkCounts,
 		o.checkRates,

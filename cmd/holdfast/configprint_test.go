@@ -70,7 +70,7 @@ func TestPrintedConfigurationCanBeReadAgain(t *testing.T) {
 
 // Every option of the server is printed, so that none is in force unseen.
 func TestConfigPrintHasEveryOption(t *testing.T) {
-	printed := slices.Concat(slices.Collect(maps.Keys(configuration(t, "--mail-command", "m", "--signing-key-file", "f", "--database-url-file", "f", "--redis-url-file", "f"))),
+	printed := slices.Concat(slices.Collect(maps.Keys(configuration(t, "--mail-command", "m", "--signing-key-file", "f", "--database-url-file", "f", "--redis-url-file", "f", "--tls-certificate-file", "f", "--tls-key-file", "f"))),
 		slices.Collect(maps.Keys(configuration(t, "--signing-key", "k", "--database-url", "u", "--redis-url", "redis://u"))))
 	parser, err := kong.New(&commandLine{}, kong.Vars{"data_dir": "./data", "version": ""})
 	require.NoError(t, err)

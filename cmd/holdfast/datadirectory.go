@@ -16,6 +16,7 @@ import (
 //
 //	lock               the owner's pid
 //	keys/signing.key   the key of access tokens, in base64
+//	keys/tls.pem       the certificate that the program has made for itself, and its key
 //	journal/           the truth of stock and orders
 //	holdfast.db        the truth of accounts and catalogue, and the projection
 //	restoring          there while a restore is at work, or when it was cut off
@@ -66,6 +67,7 @@ func (d *dataDirectory) database() string   { return filepath.Join(d.path, "hold
 func (d *dataDirectory) restoring() string  { return filepath.Join(d.path, "restoring") }
 func (d *dataDirectory) keys() string       { return filepath.Join(d.path, "keys") }
 func (d *dataDirectory) signingKey() string { return filepath.Join(d.keys(), "signing.key") }
+func (d *dataDirectory) selfSigned() string { return selfSignedIn(d.path) }
 
 // Close gives the folder up.
 func (d *dataDirectory) Close() error { return d.lock.Release() }

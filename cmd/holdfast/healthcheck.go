@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +13,7 @@ import (
 
 type healthcheckCommand struct {
 	listenOption `embed:""`
+	tlsOptions   `embed:""`
 
 	Timeout time.Duration `default:"3s" help:"How long to wait for the answer."`
 	URL     string        `name:"url" placeholder:"URL" help:"What to ask; by default /readyz of the server that --listen describes."`
@@ -25,25 +27,37 @@ func (c *healthcheckCommand) Validate() error {
 	if c.Timeout <= 0 {
 		return usagef("--timeout is %s and must be above 0, such as 3s", c.Timeout)
 	}
-	return c.listenOption.Validate()
+	return errors.Join(c.listenOption.Validate(), c.tlsOptions.Validate())
 }
 
-// healthcheckClient asks the server itself: no proxy, and no other place that an
-// answer points to.
-var healthcheckClient = &http.Client{
-	Transport:     &http.Transport{DisableKeepAlives: true},
-	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+// client asks the server itself: no proxy, and no other place that an answer points to. With
+// TLS the server must have the certificate of the options: of another address than the
+// certificate's, which the one to listen on may be, all the same.
+func (c *healthcheckCommand) client(dataDirectory string) (*http.Client, error) {
+	transport := &http.Transport{DisableKeepAlives: true}
+	if path := c.certificateIn(dataDirectory); path != "" && c.URL == "" {
+		trust, err := trustIn(path)
+		if err != nil {
+			return nil, err
+		}
+		transport.TLSClientConfig = trust
+	}
+	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, nil
 }
 
 // Run succeeds when the server answers 2xx.
-func (c *healthcheckCommand) Run(ctx context.Context) error {
+func (c *healthcheckCommand) Run(ctx context.Context, p *program) error {
+	client, err := c.client(p.options.DataDir)
+	if err != nil {
+		return fmt.Errorf("ask the server: %w", err)
+	}
 	address := c.URL
 	if address == "" {
 		host, err := reachable(c.Listen)
 		if err != nil {
 			return err
 		}
-		address = "http://" + host + "/readyz"
+		address = c.scheme() + "://" + host + "/readyz"
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
@@ -51,7 +65,7 @@ func (c *healthcheckCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return usagef("--url: %v", err)
 	}
-	answer, err := healthcheckClient.Do(request)
+	answer, err := client.Do(request)
 	if err != nil {
 		return fmt.Errorf("ask the server: %w", err)
 	}

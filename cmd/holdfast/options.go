@@ -37,6 +37,7 @@ type serverOptions struct {
 	listenOption      `embed:""`
 	signingKeyOptions `embed:""`
 	redisOptions      `embed:""`
+	tlsOptions        `embed:""`
 
 	Ack                      string        `env:"HOLDFAST_ACK" enum:"journal,database" default:"journal" help:"When orders are answered and shown: journal is after the sync of the local journal, database after the commit in the database, for those who must survive the loss of the machine. While the database is away nothing is answered with success then."`
 	AdminListen              string        `env:"HOLDFAST_ADMIN_LISTEN" default:"127.0.0.1:9090" help:"Address of /metrics and /debug/pprof. Whoever can connect may read both."`

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -51,7 +52,7 @@ func startServer(ctx context.Context, p *program, options *serverOptions) (*serv
 		}
 	}
 	s.front.SetEngine(s.engine)
-	s.log.Info("ready", "url", "http://"+s.listener.Addr().String(), "admin", s.admin.Addr().String(), "version", versionText())
+	s.log.Info("ready", "url", options.scheme()+"://"+s.listener.Addr().String(), "admin", s.admin.Addr().String(), "version", versionText())
 	if options.OwnerConfirm {
 		s.log.Warn("customers may confirm their own orders: set HOLDFAST_OWNER_CONFIRM=false once a payment system does it")
 	}
@@ -94,7 +95,7 @@ func (s *server) listen(_ context.Context, p *program, options *serverOptions) (
 		return err
 	}
 	if s.front, err = api.New(api.Options{Store: s.store.Store, Cache: s.hints.cache, PingRedis: s.hints.ping(), SigningKey: s.signingKey, Clock: p.clock, Log: p.log, Registry: registry,
-		Version: versionText(), StaffFactorOff: !options.StaffSecondFactor, SendMail: mailer(options.MailCommand), OwnerConfirmOff: !options.OwnerConfirm, ConnectionsMax: connectionsMax(options.ConnectionsMax),
+		Version: versionText(), StrictTransport: options.TLSCertificateFile != "", StaffFactorOff: !options.StaffSecondFactor, SendMail: mailer(options.MailCommand), OwnerConfirmOff: !options.OwnerConfirm, ConnectionsMax: connectionsMax(options.ConnectionsMax),
 		ConnectionsPerAddressMax: options.ConnectionsPerAddressMax, PasswordsParallel: options.PasswordsParallel,
 		SocketsMax: options.WSConnectionsMax, SocketsPerAddressMax: options.WSConnectionsPerAddressMax,
 		SocketsPerUserMax: options.WSConnectionsPerUserMax, Origins: options.WSOrigins, PageOrigins: options.CORSOrigins, TrustedProxies: proxies,
@@ -107,9 +108,21 @@ func (s *server) listen(_ context.Context, p *program, options *serverOptions) (
 	if s.admin, err = listenOn(options.AdminListen); err != nil {
 		return fmt.Errorf("listen for the admin pages (--admin-listen): %w", err)
 	}
-	go func() { s.ended <- s.front.Serve(s.listener) }()
+	encryption, err := options.tlsConfig(s.directory, p.clock, p.log)
+	if err != nil {
+		return err
+	}
+	go func() { s.ended <- s.serve(encryption) }()
 	go func() { s.ended <- s.front.ServeAdmin(s.admin) }()
 	return nil
+}
+
+// serve serves the API, encrypted or not.
+func (s *server) serve(encryption *tls.Config) error {
+	if encryption == nil {
+		return s.front.Serve(s.listener)
+	}
+	return s.front.ServeTLS(s.listener, encryption)
 }
 
 // listenOn listens on one address, or on all when there is no host. Of 0.0.0.0 Go
@@ -149,18 +162,18 @@ func (s *server) recallRevocations(ctx context.Context, _ *program, _ *serverOpt
 
 // offerSetup says how to make the first administrator while there is none. What it prints
 // is a secret, so it goes to stdout and not into the log.
-func (s *server) offerSetup(ctx context.Context, p *program, _ *serverOptions) error {
+func (s *server) offerSetup(ctx context.Context, p *program, options *serverOptions) error {
 	has, err := s.store.HasAdmin(ctx)
 	if err != nil || has {
 		return err
 	}
-	_, err = fmt.Fprintf(p.stdout, setupText, s.listener.Addr(), s.front.OfferSetup())
+	_, err = fmt.Fprintf(p.stdout, setupText, options.trustingCurl(s.directory), options.scheme(), s.listener.Addr(), s.front.OfferSetup())
 	return err
 }
 
 const setupText = `There is no administrator yet. Within 15 minutes, whoever reads this can make one:
 
-  curl http://%s/api/setup -H 'Content-Type: application/json' \
+  curl%s %s://%s/api/setup -H 'Content-Type: application/json' \
     -d '{"token":"%s","email":"you@example.com","name":"Your name","password":"fifteen characters or more"}'
 
 `

@@ -100,8 +100,7 @@ func looksRandom(key []byte) bool {
 	return distinct >= distinctBytesMin && printable < len(key) && steady < len(key)/2
 }
 
-// makeSigningKey writes a fresh key. It has its name only once it is whole and
-// on the disk.
+// makeSigningKey writes a fresh key.
 func makeSigningKey(path string) ([]byte, error) {
 	key := make([]byte, token.SigningKeyBytesMin)
 	_, _ = rand.Read(key) // never fails: crypto/rand ends the process instead
@@ -112,6 +111,12 @@ func makeSigningKey(path string) ([]byte, error) {
 }
 
 func writeSigningKey(path string, key []byte) error {
+	return writePrivate(path, []byte(base64.StdEncoding.EncodeToString(key)+"\n"))
+}
+
+// writePrivate writes a file that nobody else may read. It has its name only once it is
+// whole and on the disk.
+func writePrivate(path string, content []byte) error {
 	disk, folder := journal.Disk{}, filepath.Dir(path)
 	if err := disk.MakeDirectory(folder); err != nil {
 		return err
@@ -121,7 +126,7 @@ func writeSigningKey(path string, key []byte) error {
 		return err
 	}
 	defer func() { _ = os.Remove(file.Name()) }() // has its final name after success
-	_, err = file.WriteString(base64.StdEncoding.EncodeToString(key) + "\n")
+	_, err = file.Write(content)
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ var realTime = exemptions{
 	"actors/rebuild.go time.After":                   "the pause before SQL is tried again",
 	"api/client/client.go time.NewTimer":             "the pause before a request is sent again",
 	"api/reading.go time.Now":                        "a deadline of a connection, which the kernel keeps",
+	"api/socket_tls.go time.Now":                     "the same",
 	"internal/password/hasher.go time.NewTimer":      "how long a caller waits for a processor",
 	"internal/testserver/process.go time.NewTicker":  "the pause before a server is asked again",
 	"persistence/postgres/transaction.go time.After": "the pause before a transaction that conflicted is done again",
