@@ -41,6 +41,8 @@ const (
 	RedisDead Fault = "redis dead"
 	// PostgresStall is a Postgres that answers nothing, and keeps its connections.
 	PostgresStall Fault = "postgres stall"
+	// LoginFlood is no fault of a service: 200 people log in at once, again and again.
+	LoginFlood Fault = "login flood"
 )
 
 // PairedRatios are what a server with the fault does as a ratio to one in health.
@@ -97,8 +99,8 @@ func (p *Paired) validate() (rate flashRate, err error) {
 	if rate, err = parseFlashRate(p.Rate); err != nil {
 		return rate, err
 	}
-	if p.Fault != RedisDead && p.Fault != PostgresStall {
-		return rate, fmt.Errorf("the fault %q is neither %q nor %q", p.Fault, RedisDead, PostgresStall)
+	if p.Fault != RedisDead && p.Fault != PostgresStall && p.Fault != LoginFlood {
+		return rate, fmt.Errorf("the fault %q is neither %q nor %q nor %q", p.Fault, RedisDead, PostgresStall, LoginFlood)
 	}
 	if p.Pairs < 1 || p.Pairs > pairsMax {
 		return rate, fmt.Errorf("%d pairs are not from 1 to %d", p.Pairs, pairsMax)

@@ -11,6 +11,8 @@ const (
 	pairedP99Max        = 1.25
 	pairedPerSecondMin  = 0.9
 	pairedProcessorsMax = 1.1
+	// pairedLoginsP99Max is that of people who log in.
+	pairedLoginsP99Max = 2
 )
 
 // pairedReport is what was measured of all pairs.
@@ -44,13 +46,13 @@ func (s *pairedSale) schedule() string {
 // conclude prints each pair and the medians, and returns these.
 func (r *pairedReport) conclude() (median PairedRatios, err error) {
 	table := tabwriter.NewWriter(r.Out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(table, "\npair\tcondition\torders/s\t%s\tserver µs/order\tuntil in SQL\tgenerator µs/order\tnot in SQL\tschedule\tp99 ratio\torders/s\tCPU\tuntil in SQL\t\n", quantilesHead)
+	fmt.Fprintf(table, "\npair\tcondition\torders/s\t%s\tserver µs/order\tuntil in SQL\tgenerator µs/order\tnot in SQL\tpeak MiB\tlogins\tschedule\tp99 ratio\torders/s\tCPU\tuntil in SQL\t\n", quantilesHead)
 	ratios := make([]PairedRatios, len(r.healthy))
 	for i := range r.healthy {
 		ratios[i] = ratiosOf(&r.healthy[i], &r.faulty[i])
 		for _, sale := range []*pairedSale{&r.healthy[i], &r.faulty[i]} {
-			fmt.Fprintf(table, "%d\t%s\t%.0f\t%s\t%.1f\t%.1f\t%.1f\t%d\t%s\t", i+1, sale.name(), sale.perSecond, sale.taken.row(), sale.server, sale.all,
-				sale.generator, sale.behind, sale.schedule())
+			fmt.Fprintf(table, "%d\t%s\t%.0f\t%s\t%.1f\t%.1f\t%.1f\t%d\t%.0f\t%d\t%s\t", i+1, sale.name(), sale.perSecond, sale.taken.row(), sale.server, sale.all,
+				sale.generator, sale.behind, sale.memory, sale.logins, sale.schedule())
 			if sale.fault != "" {
 				fmt.Fprintf(table, "%.3f\t%.3f\t%.3f\t%.3f\t", ratios[i].P99, ratios[i].PerSecond, ratios[i].Processor, ratios[i].ProcessorAll)
 			} else {
@@ -64,8 +66,15 @@ func (r *pairedReport) conclude() (median PairedRatios, err error) {
 	}
 	fmt.Fprintf(r.Out, "\n%s for %s of %s, %.0f orders/s due, %d connections, %d customers; ratios to health, medians of %d pairs:\n",
 		r.Fault, r.Stall, r.Duration, r.perSecond, r.Connections, r.Customers, len(ratios))
-	median.P99 = r.quote(ratios, "p99 of an order", fmt.Sprintf("at most %.2f", pairedP99Max), func(p PairedRatios) float64 { return p.P99 })
+	p99Max := pairedP99Max
+	if r.Fault == LoginFlood {
+		p99Max = pairedLoginsP99Max
+	}
+	median.P99 = r.quote(ratios, "p99 of an order", fmt.Sprintf("at most %.2f", p99Max), func(p PairedRatios) float64 { return p.P99 })
 	median.PerSecond = r.quote(ratios, "orders/s", fmt.Sprintf("at least %.2f", pairedPerSecondMin), func(p PairedRatios) float64 { return p.PerSecond })
+	if r.Fault == LoginFlood {
+		return median, nil // the processors are what logging in takes
+	}
 	bound := fmt.Sprintf("at most %.2f", pairedProcessorsMax)
 	median.Processor = r.quote(ratios, "CPU of the server for an order", bound, func(p PairedRatios) float64 { return p.Processor })
 	median.ProcessorAll = r.quote(ratios, "the same until the database had all", bound, func(p PairedRatios) float64 { return p.ProcessorAll })

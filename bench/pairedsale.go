@@ -19,6 +19,10 @@ type pairedSale struct {
 	server, all, generator float64
 	// behind is how many records were not in SQL at the end of the sale.
 	behind int64
+	// memory is the most that the server had resident until then, in MiB, and logins how many
+	// people could log in.
+	memory float64
+	logins int64
 }
 
 // name is what the table calls the condition.
@@ -58,6 +62,12 @@ func (p *Paired) measure(ctx context.Context, services *services, sale *pairedSa
 	}
 	if sale.behind, err = s.shop.backlog(); err != nil {
 		return err
+	}
+	if sale.memory, err = s.shop.peakMemory(); err != nil {
+		return err
+	}
+	if s.logins != nil {
+		sale.logins = s.logins.accepted.Load()
 	}
 	if err := s.shop.awaitDrained(ctx); err != nil {
 		return err

@@ -40,6 +40,8 @@ type pairedSession struct {
 	services *services
 	database string
 	product  uint32
+	// logins are the people of [LoginFlood], nil with other faults.
+	logins *logins
 }
 
 // open starts a shop with one product on new data.
@@ -62,6 +64,12 @@ func (p *Paired) open(ctx context.Context, services *services) (_ *pairedSession
 	s.product = products[0]
 	if p.Fault == RedisDead {
 		if err := s.requireRedisUsed(); err != nil {
+			return nil, errors.Join(err, s.close(ctx))
+		}
+	}
+	if p.Fault == LoginFlood {
+		s.logins = newLogins(s.shop.address)
+		if err := s.logins.register(); err != nil {
 			return nil, errors.Join(err, s.close(ctx))
 		}
 	}
@@ -126,8 +134,12 @@ func (s *pairedSession) last(ctx context.Context, p *Paired) error {
 
 // breakService lets the service fail, and returns what makes it well.
 func (s *pairedSession) breakService(fault Fault) (restore func() error, err error) {
-	if fault == RedisDead {
+	switch fault {
+	case RedisDead:
 		return s.services.redis.Restart, s.services.redis.End()
+	case LoginFlood:
+		return s.logins.start(), nil
+	case PostgresStall:
 	}
 	resume, err := s.services.postgres.Freeze()
 	return func() error { resume(); return nil }, err

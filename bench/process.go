@@ -129,6 +129,21 @@ func (p *process) cpuSeconds() (float64, error) {
 
 const clockTicksPerSecond = 100
 
+// peakMemory returns the most memory that the process had resident so far, in MiB.
+func (p *process) peakMemory() (float64, error) {
+	data, err := os.ReadFile("/proc/" + strconv.Itoa(p.command.Process.Pid) + "/status")
+	if err != nil {
+		return 0, fmt.Errorf("read the memory: %w", err)
+	}
+	_, after, found := strings.Cut(string(data), "\nVmHWM:")
+	fields := strings.Fields(after)
+	if !found || len(fields) == 0 {
+		return 0, errors.New("read the memory: unknown format")
+	}
+	kibibytes, err := strconv.ParseFloat(fields[0], 64)
+	return kibibytes / 1024, err
+}
+
 // freeAddress returns a loopback address that nobody listens on.
 func freeAddress() (string, error) {
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")

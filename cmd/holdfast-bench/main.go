@@ -20,7 +20,7 @@ type commands struct {
 	Share   shareCommand   `cmd:"" help:"Measure durable orders, or refusals, over HTTP as a share of a constant fasthttp handler."`
 	Flash   flashCommand   `cmd:"" help:"Sell as customers come, whether or not the server keeps up, and check what became of every order."`
 	Flat    flatCommand    `cmd:"" help:"Measure durable orders over HTTP with few and with many products on sale."`
-	Paired  pairedCommand  `cmd:"" help:"Sell in health and beside a Redis that is dead or a Postgres that is stalled, in pairs, and compare."`
+	Paired  pairedCommand  `cmd:"" help:"Sell in health and beside a Redis that is dead, a Postgres that is stalled or a flood of logins, in pairs, and compare."`
 	Replay  replayCommand  `cmd:"" help:"Send a retailer's real orders, and check that every one was decided truly."`
 	Ceiling ceilingCommand `cmd:"" help:"Serve a constant answer: the ceiling that share compares with."`
 }
@@ -90,6 +90,7 @@ type pairedCommand struct {
 	Holdfast         string        `help:"Path of the holdfast binary." default:"bin/holdfast" type:"existingfile"`
 	Redis            string        `help:"What becomes of Redis: dead is killed." enum:",dead" default:""`
 	Postgres         string        `help:"What becomes of Postgres: stall is stopped, with its connections open, and goes on afterwards." enum:",stall" default:""`
+	Logins           bool          `help:"Let 200 people log in at once, again and again."`
 	Pairs            int           `help:"Pairs of a server in health and one beside the fault; their order alternates." default:"9"`
 	Rate             string        `help:"Orders per second, such as 12000, or percent of the capacity, such as 30%, which is measured first." default:"30%"`
 	Duration         time.Duration `help:"Length of each sale." default:"70s"`
@@ -104,14 +105,27 @@ type pairedCommand struct {
 func (c *pairedCommand) Run(ctx context.Context) error {
 	fault := bench.PostgresStall
 	switch {
-	case (c.Redis == "") == (c.Postgres == ""):
-		return errors.New("name one fault: --redis dead or --postgres stall")
+	case !oneOf(c.Redis != "", c.Postgres != "", c.Logins):
+		return errors.New("name one fault: --redis dead, --postgres stall or --logins")
 	case c.Redis != "":
 		fault = bench.RedisDead
+	case c.Logins:
+		fault = bench.LoginFlood
 	}
 	_, err := bench.Paired{Holdfast: c.Holdfast, Fault: fault, Pairs: c.Pairs, Rate: c.Rate, Duration: c.Duration, Stall: c.Stall,
 		CapacityDuration: c.CapacityDuration, WarmUp: c.WarmUp, Connections: c.Connections, Customers: c.Customers, Out: os.Stdout}.Run(ctx)
 	return err
+}
+
+// oneOf reports whether exactly one is true.
+func oneOf(choices ...bool) bool {
+	count := 0
+	for _, chosen := range choices {
+		if chosen {
+			count++
+		}
+	}
+	return count == 1
 }
 
 // watched reports whether somebody looks at stderr.
