@@ -71,6 +71,9 @@ type Facade interface {
 	OrderByKey(ctx context.Context, customer inventory.ID, key inventory.Fingerprint) (inventory.Order, inventory.Refusal)
 	// Orders lists orders, newest first, with all that is durable.
 	Orders(ctx context.Context, filter persistence.OrderFilter) ([]inventory.Order, inventory.Refusal)
+	// CatchUp returns when the database has all that is durable now, or refuses with
+	// store_unavailable.
+	CatchUp(ctx context.Context) inventory.Refusal
 
 	// Stock returns the durable stock of a product from memory.
 	Stock(product inventory.ID) (inventory.Stock, bool)

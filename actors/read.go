@@ -107,8 +107,8 @@ func (e *Engine) Orders(ctx context.Context, filter persistence.OrderFilter) ([]
 	if filter.Customer.IsZero() || filter.Whole {
 		// What comes after the first page of a whole list was waited for with that page.
 		if !filter.Whole || filter.Before.IsZero() {
-			if err := e.projector.wait(ctx, e.acknowledged()); err != nil {
-				return nil, refusedStoreUnavailable
+			if refusal := e.CatchUp(ctx); refusal.Refused() {
+				return nil, refusal
 			}
 		}
 		orders, err := e.store.Orders(ctx, filter)
@@ -122,6 +122,14 @@ func (e *Engine) Orders(ctx context.Context, filter persistence.OrderFilter) ([]
 		return nil, refusal
 	}
 	return e.mergePages(ctx, recent, filter)
+}
+
+// CatchUp implements [Facade].
+func (e *Engine) CatchUp(ctx context.Context) inventory.Refusal {
+	if err := e.projector.wait(ctx, e.acknowledged()); err != nil {
+		return refusedStoreUnavailable
+	}
+	return inventory.Refusal{}
 }
 
 // mergePages reads SQL until the page is full. Without SQL the orders in memory

@@ -122,6 +122,11 @@ type MovementFilter struct {
 type Ledger interface {
 	// Movements lists a product's movements, newest first.
 	Movements(ctx context.Context, filter MovementFilter) ([]Movement, error)
+	// StockAt returns what a product had on hand, reserved and committed once all its
+	// movements of until at were made, and as Version that of the last of them; none makes
+	// the zero Stock. It takes a time in proportion to the movements that are kept. When
+	// some of them were deleted that may count, that is ErrNotFound.
+	StockAt(ctx context.Context, product inventory.ID, at inventory.Instant) (inventory.Stock, error)
 }
 
 // Projection is the part of a [Store] that follows the journal.

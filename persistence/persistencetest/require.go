@@ -99,7 +99,45 @@ func requireStocks(t require.TestingT, store persistence.Store, m *Model, p page
 			require.Equal(t, before, movement.Before)
 			before = movement.After
 		}
+		requireStockAt(t, store, id, m.movements[id])
 	}
+}
+
+// requireStockAt compares the stock of some moments with the sum of the movements of until
+// then: of before all, of the first and the last one, and of one between.
+func requireStockAt(t require.TestingT, store persistence.Store, product inventory.ID, movements []persistence.Movement) {
+	moments := []inventory.Instant{0}
+	if len(movements) > 0 {
+		middle := movements[len(movements)/2].At
+		moments = append(moments, movements[0].At, middle-1, middle, movements[len(movements)-1].At)
+	}
+	for _, at := range moments {
+		want, wantErr := stockAt(movements, at)
+		got, err := ledger(t, store).StockAt(background, product, at)
+		require.ErrorIs(t, err, wantErr, "at %d", at)
+		require.Equal(t, want, got, "at %d", at)
+	}
+}
+
+// stockAt adds up movements that ascend by version.
+func stockAt(movements []persistence.Movement, at inventory.Instant) (stock inventory.Stock, err error) {
+	if len(movements) == 0 {
+		return stock, nil
+	}
+	stock = movements[0].Before
+	stock.Version = 0
+	for i := range movements {
+		if m := &movements[i]; m.At <= at {
+			stock.OnHand += m.After.OnHand - m.Before.OnHand
+			stock.Reserved += m.After.Reserved - m.Before.Reserved
+			stock.Committed += m.After.Committed - m.Before.Committed
+			stock.Version = m.After.Version
+		}
+	}
+	if stock.Version == 0 && movements[0].After.Version > 1 {
+		return inventory.Stock{}, persistence.ErrNotFound
+	}
+	return stock, nil
 }
 
 // movementsOf reads the whole ledger of a product in pages, newest first.

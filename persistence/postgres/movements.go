@@ -42,3 +42,30 @@ func scanMovement(row pgx.Row, m *persistence.Movement) error {
 		Committed: m.After.Committed - delta.Committed, Version: m.After.Version - 1}
 	return err
 }
+
+// selectStockAt adds up the movements of until a moment, from what there was before the
+// oldest that is kept: the moments of what was imported do not ascend with the versions.
+const selectStockAt = `SELECT coalesce((SELECT stock_version FROM stock_movements WHERE product_id = $1 ORDER BY stock_version LIMIT 1), 0),
+	coalesce(max(CASE WHEN at <= $2 THEN stock_version END), 0),
+	coalesce((SELECT on_hand - delta_on_hand FROM stock_movements WHERE product_id = $1 ORDER BY stock_version LIMIT 1), 0)
+		+ coalesce(sum(CASE WHEN at <= $2 THEN delta_on_hand END), 0)::bigint,
+	coalesce((SELECT reserved - delta_reserved FROM stock_movements WHERE product_id = $1 ORDER BY stock_version LIMIT 1), 0)
+		+ coalesce(sum(CASE WHEN at <= $2 THEN delta_reserved END), 0)::bigint,
+	coalesce((SELECT committed - delta_committed FROM stock_movements WHERE product_id = $1 ORDER BY stock_version LIMIT 1), 0)
+		+ coalesce(sum(CASE WHEN at <= $2 THEN delta_committed END), 0)::bigint
+	FROM stock_movements WHERE product_id = $1`
+
+// StockAt adds up the ledger of a product.
+func (s *Store) StockAt(ctx context.Context, product inventory.ID, at inventory.Instant) (stock inventory.Stock, err error) {
+	var oldest uint64
+	err = s.one(ctx, func(row pgx.Row) error {
+		return row.Scan(&oldest, &stock.Version, &stock.OnHand, &stock.Reserved, &stock.Committed)
+	}, selectStockAt, [16]byte(product), int64(at))
+	if err == nil && stock.Version == 0 && oldest > 1 {
+		err = persistence.ErrNotFound
+	}
+	if err != nil {
+		return inventory.Stock{}, fmt.Errorf("add up the movements of product %s: %w", product, err)
+	}
+	return stock, nil
+}
