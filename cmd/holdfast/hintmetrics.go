@@ -64,6 +64,17 @@ var busReadings = []struct {
 		func(b *persistence.BusStatistics) float64 { return oneIf(b.Away) }},
 }
 
+// usageReadings are those of the rates that processes share through Redis.
+var usageReadings = []struct {
+	name, help string
+	read       func(*persistence.UsageStatistics) uint64
+}{
+	{"inventory_rates_told_total", "Callers that other processes were told of, with what they have used.", func(u *persistence.UsageStatistics) uint64 { return u.Told }},
+	{"inventory_rates_heard_total", "Callers that other processes have told of.", func(u *persistence.UsageStatistics) uint64 { return u.Heard }},
+	{"inventory_rates_refused_total", "Messages that were not ours, too old, or heard before.", func(u *persistence.UsageStatistics) uint64 { return u.Refused }},
+	{"inventory_rates_failures_total", "Messages that did not reach Redis.", func(u *persistence.UsageStatistics) uint64 { return u.Failures }},
+}
+
 // register shows what cache and bus know of themselves. They are read when somebody asks.
 func (h *hints) register(registry *prometheus.Registry) error {
 	var failures []error
@@ -82,6 +93,9 @@ func (h *hints) register(registry *prometheus.Registry) error {
 	}
 	for _, r := range busReadings {
 		add(r.name, r.help, r.grows, func() float64 { statistics := h.bus.Statistics(); return r.read(&statistics) })
+	}
+	for _, r := range usageReadings {
+		add(r.name, r.help, true, func() float64 { statistics := h.usages.Statistics(); return float64(r.read(&statistics)) })
 	}
 	add("inventory_redis_resting", "1 while reads do without Redis, because calls failed, and one a second looks whether it is back.", false,
 		func() float64 { return oneIf(h.server.Resting()) })

@@ -19,6 +19,7 @@ import (
 type hints struct {
 	cache  persistence.Cache
 	bus    persistence.Bus
+	usages persistence.UsageExchange
 	server *redis.Server
 }
 
@@ -65,7 +66,7 @@ func newHints(p *program, options *redisOptions, signingKey []byte, shared bool)
 	if err != nil {
 		return nil, err
 	}
-	h.bus = h.server.NewBus()
+	h.bus, h.usages = h.server.NewBus(), h.server.NewUsageExchange()
 	if shared {
 		h.cache = h.server.NewCache()
 	}
@@ -95,5 +96,5 @@ func (h *hints) close() error {
 	if h.server == nil {
 		return h.cache.Close()
 	}
-	return errors.Join(h.bus.Close(), h.cache.Close(), h.server.Close())
+	return errors.Join(h.usages.Close(), h.bus.Close(), h.cache.Close(), h.server.Close())
 }

@@ -94,7 +94,7 @@ func (s *server) listen(_ context.Context, p *program, options *serverOptions) (
 	if err != nil {
 		return err
 	}
-	if s.front, err = api.New(api.Options{Store: s.store.Store, Cache: s.hints.cache, PingRedis: s.hints.ping(), SigningKey: s.signingKey, Clock: p.clock, Log: p.log, Registry: registry,
+	if s.front, err = api.New(api.Options{Store: s.store.Store, Cache: s.hints.cache, PingRedis: s.hints.ping(), Usages: s.hints.usages, SigningKey: s.signingKey, Clock: p.clock, Log: p.log, Registry: registry,
 		Version: versionText(), StrictTransport: options.TLSCertificateFile != "", StaffFactorOff: !options.StaffSecondFactor, SendMail: mailer(options.MailCommand), OwnerConfirmOff: !options.OwnerConfirm, ConnectionsMax: connectionsMax(options.ConnectionsMax),
 		ConnectionsPerAddressMax: options.ConnectionsPerAddressMax, PasswordsParallel: options.PasswordsParallel,
 		SocketsMax: options.WSConnectionsMax, SocketsPerAddressMax: options.WSConnectionsPerAddressMax,

@@ -49,7 +49,7 @@ func (s *Server) NewBus() *Bus {
 // watchSilence looks again and again who was silent.
 func (b *Bus) watchSilence(ctx context.Context, f *follower) {
 	for ctx.Err() == nil {
-		f.rest(ctx, watchInterval)
+		b.server.rest(ctx, watchInterval)
 		f.watch()
 	}
 }

@@ -37,6 +37,12 @@
 // another last one, reads the parts. So the channel may lose anything, and a connection
 // that is made anew needs no care.
 //
+// # Rates
+//
+// What callers have used who ask for much is told on a channel of its own, in messages that
+// nobody misses and that count once: each has a time that is later than its publisher's
+// last, and none is older than [persistence.UsageAgeMax].
+//
 // # Invariants
 //
 //	R1  Nothing that the server says is returned or told unless key, mark, seal and form fit.

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -12,14 +11,8 @@ import (
 	"holdfast/persistence"
 )
 
-const (
-	// watchInterval is how often it is looked who was silent for too long.
-	watchInterval = 200 * time.Millisecond
-	// pauseMin and pauseMax are how long a lost connection is left alone, each time twice
-	// as long as before.
-	pauseMin = 20 * time.Millisecond
-	pauseMax = time.Second
-)
+// watchInterval is how often it is looked who was silent for too long.
+const watchInterval = 200 * time.Millisecond
 
 // follower hears what others publish. One goroutine owns it, but for publishers.
 type follower struct {
@@ -39,56 +32,9 @@ type followed struct {
 
 // run listens until ctx ends.
 func (f *follower) run(ctx context.Context) {
-	pause := pauseMin
-	for ctx.Err() == nil {
-		before := f.bus.server.clock.Now()
-		err := f.listen(ctx)
-		if time.Duration(f.bus.server.clock.Now()-before) > pauseMax {
-			pause = pauseMin // it was good for a while
-		}
-		if err != nil && ctx.Err() == nil {
-			f.bus.fail(err)
-		}
-		f.rest(ctx, pause)
-		pause = min(2*pause, pauseMax)
-	}
-}
-
-func (f *follower) rest(ctx context.Context, pause time.Duration) {
-	over := make(chan struct{}, 1)
-	timer := f.bus.server.clock.AfterFunc(pause, func() { signal(over) })
-	defer timer.Stop()
-	select {
-	case <-over:
-	case <-ctx.Done():
-	}
-}
-
-// listen makes a connection and hears it until it fails. There is a beacon of our own each
-// second, so silence is a failure as well.
-func (f *follower) listen(ctx context.Context) error {
-	var listening *redis.PubSub
-	err := call(ctx, callTimeMax, func(ctx context.Context) error {
-		listening = f.bus.server.client.Subscribe(ctx)
-		return listening.Subscribe(ctx, f.bus.channel())
-	})
-	defer listening.Close()
-	if err != nil {
-		return fmt.Errorf("listen to the channel: %w", err)
-	}
-	f.bus.connections.Add(1)
-	stop := context.AfterFunc(ctx, func() { _ = listening.Close() })
-	defer stop()
-	for ctx.Err() == nil {
-		received, err := listening.ReceiveTimeout(ctx, persistence.BusSilenceMax)
-		if err != nil {
-			return fmt.Errorf("hear the channel: %w", err)
-		}
-		if one, is := received.(*redis.Message); is {
-			f.hear(ctx, []byte(one.Payload))
-		}
-	}
-	return nil
+	l := listener{server: f.bus.server, channel: f.bus.channel(), failed: f.bus.fail,
+		connected: func() { f.bus.connections.Add(1) }, hear: func(sealed []byte) { f.hear(ctx, sealed) }}
+	l.run(ctx)
 }
 
 func (f *follower) hear(ctx context.Context, sealed []byte) {

@@ -72,6 +72,9 @@ func TestAccessList(t *testing.T) {
 	require.Eventually(t, func() bool { return cache.server.Ping(t.Context()) == nil }, awhile, tick)
 	require.Error(t, raw(t, address).FlushAll(t.Context()).Err())
 
+	exchange, _ := openExchange(t, address, namespace)
+	_, heard := openExchange(t, address, namespace)
+	await(t, exchange, heard)
 	one, two := openBus(t, address, namespace), openBus(t, address, namespace)
 	state := persistencetest.BusState(1, 1, 1)
 	one.Publish(state)
