@@ -49,7 +49,7 @@ func TestEveryRouteIsForItsCallersOnly(t *testing.T) {
 		"PUT /api/products/{id}": "admin", "DELETE /api/products/{id}": "admin", "POST /api/products/{id}/restore": "admin",
 		"POST /api/products/{id}/pause": "admin", "POST /api/products/{id}/resume": "admin",
 		"GET /api/products/{id}/stock": "all", "POST /api/products/{id}/stock": "admin",
-		"GET /api/products/{id}/movements": "admin", "GET /api/products/export": "admin", "GET /api/orders/export": "admin",
+		"GET /api/products/{id}/movements": "admin", "GET /api/products/{id}/stock/past": "admin", "GET /api/products/export": "admin", "GET /api/orders/export": "admin",
 		"POST /api/orders": "customer admin", "GET /api/orders": "customer admin", "GET /api/orders/{id}": "customer admin",
 		"GET /api/orders/by-key/{key}": "customer admin", "POST /api/orders/{id}/confirm": "customer service admin",
 		"POST /api/orders/{id}/cancel": "customer service admin", "POST /api/orders/{id}/extend": "customer service admin",

@@ -10,8 +10,8 @@ import (
 	"holdfast/persistence"
 )
 
-// catalogue reads and writes rows of the catalogue. A read of one row may be answered with
-// a copy: of the row alone, never of its stock. Every write goes through here and
+// catalogue reads and writes rows of the catalogue. A read of one row, or of a page of them,
+// may be answered with a copy: of the rows alone, never of their stock. Every write goes through here and
 // invalidates the copies, so only what changes the database behind the server's back is
 // seen late: in copies by [persistence.CacheLifetimeDefault] at most, and by the engine, which
 // sells by the rules that it has, at the next edit of the product here.
@@ -63,7 +63,7 @@ func (c *catalogue) create(ctx context.Context, product *persistence.CataloguePr
 // forget is called after every write of a row.
 func (c *catalogue) forget(ctx context.Context, id inventory.ID) {
 	if c.cache != nil {
-		c.cache.Invalidate(ctx, productKey(id))
+		c.cache.Invalidate(ctx, productKey(id), editionKey)
 	}
 }
 

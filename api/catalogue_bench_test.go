@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"testing"
@@ -23,12 +24,22 @@ import (
 // BenchmarkDetail reads the detail of one product again and again, with each store, and
 // without a cache, with that of the process and with one in Redis.
 func BenchmarkDetail(b *testing.B) {
+	besideEachOther(b, func(first *persistence.CatalogueProduct) string { return "/api/products/" + first.ID.String() })
+}
+
+// BenchmarkList is the same for a page of twenty products by price.
+func BenchmarkList(b *testing.B) {
+	besideEachOther(b, func(*persistence.CatalogueProduct) string { return "/api/products?sort=price" })
+}
+
+// besideEachOther reads a path of the first product, or of all, in each way.
+func besideEachOther(b *testing.B, path func(first *persistence.CatalogueProduct) string) {
 	stores := map[string]func(b *testing.B) persistence.Store{"sqlite": benchSQLite, "postgres": benchPostgres}
 	caches := map[string]func(b *testing.B) persistence.Cache{
 		"none": func(*testing.B) persistence.Cache { return nil }, "local": benchLocal, "redis": benchRedis}
 	for _, store := range []string{"sqlite", "postgres"} {
 		for _, cache := range []string{"none", "local", "redis"} {
-			b.Run(store+"/"+cache, func(b *testing.B) { benchmarkDetail(b, stores[store](b), caches[cache](b)) })
+			b.Run(store+"/"+cache, func(b *testing.B) { benchmarkReads(b, stores[store](b), caches[cache](b), path) })
 		}
 	}
 }
@@ -62,12 +73,15 @@ func benchRedis(b *testing.B) persistence.Cache {
 	return server.NewCache()
 }
 
-func benchmarkDetail(b *testing.B, store persistence.Store, cache persistence.Cache) {
-	row := fullRow()
-	row.Paused = false
-	require.NoError(b, store.CreateProducts(context.Background(), row))
-	engine := newFakeEngine(newHandClock())
-	require.Equal(b, inventory.Refusal{}, engine.AddProduct(row))
+func benchmarkReads(b *testing.B, store persistence.Store, cache persistence.Cache, path func(*persistence.CatalogueProduct) string) {
+	engine, rows := newFakeEngine(newHandClock()), make([]persistence.CatalogueProduct, 1_000)
+	for i := range rows {
+		rows[i] = fullRow()
+		rows[i].ID[14], rows[i].ID[15], rows[i].Paused = byte(i>>8), byte(i), false
+		rows[i].SKU, rows[i].Price.Minor = fmt.Sprintf("SKU-%d", i), int64(i)
+		require.Equal(b, inventory.Refusal{}, engine.AddProduct(rows[i]))
+	}
+	require.NoError(b, store.CreateProducts(context.Background(), rows...))
 	server, err := New(Options{Engine: engine, Store: store, Cache: cache, SigningKey: testKey, Clock: clock.NewSystem(),
 		Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
 	require.NoError(b, err)
@@ -76,7 +90,7 @@ func benchmarkDetail(b *testing.B, store persistence.Store, cache persistence.Ca
 	b.RunParallel(func(pb *testing.PB) {
 		var ctx fasthttp.RequestCtx
 		var request fasthttp.Request
-		request.SetRequestURI("/api/products/" + row.ID.String())
+		request.SetRequestURI(path(&rows[0]))
 		request.Header.SetHost("127.0.0.1:8080")
 		ctx.Init(&request, nil, nil)
 		for pb.Next() {

@@ -98,10 +98,62 @@ func TestACreateInvalidates(t *testing.T) {
 	recording := &recordingCache{}
 	s := newStand(t, cache, func(o *Options) { recording.Cache, o.Cache = o.Cache, recording })
 	product := s.product("A", 5)
-	require.Equal(t, []string{"product:" + product}, recording.invalidated)
+	require.Equal(t, []string{"product:" + product, "edition"}, recording.invalidated)
 	s.store.down = errDown
 	require.Equal(t, 503, s.do(call{method: "POST", path: "/api/products", token: s.admin, body: fullProduct, headers: key("product")}).status)
-	require.Len(t, recording.invalidated, 2)
+	require.Len(t, recording.invalidated, 4)
+}
+
+// A page is read from the database once, whoever asks for it, and never again after a change
+// of any product; its stock is of the moment.
+func TestAPageIsACopy(t *testing.T) {
+	manual, cache := withCache(t)
+	s := newStand(t, cache)
+	lamp := s.productWith("LAMP-1", 5, "")
+	s.product("LAMP-2", 5)
+	list := func(query string) result { return s.do(call{method: "GET", path: "/api/products?limit=1" + query}) }
+	asked := func(do func()) int {
+		before := s.store.asked
+		do()
+		return s.store.asked - before
+	}
+	queries := []string{"", "&sort=name", "&sort=price", "&q=lamp", "&q=lamp*", "&category=things"}
+	for _, query := range queries {
+		require.Equal(t, 1, asked(func() { list(query) }), query)
+		require.Zero(t, asked(func() { list(query) }), "a copy: "+query)
+	}
+	next := linkPath(list("").header.Get("Link"))
+	require.Equal(t, 1, asked(func() { s.do(call{method: "GET", path: next}) }), "another page")
+	require.Equal(t, 1, asked(func() { list("&in_stock=true") }))
+	require.Equal(t, 1, asked(func() { list("&in_stock=true") }), "which ones have units is of the moment")
+
+	s.order(s.customer, "one", lamp, 2)
+	require.Zero(t, asked(func() { list("") }))
+	require.EqualValues(t, 3, list("").json["items"].([]any)[0].(map[string]any)["stock"].(map[string]any)["available"])
+	require.Equal(t, 200, s.do(call{method: "POST", path: "/api/products/" + lamp + "/pause", token: s.admin}).status)
+	for _, query := range queries {
+		require.Equal(t, 1, asked(func() { list(query) }), query)
+	}
+	require.Equal(t, true, list("").json["items"].([]any)[0].(map[string]any)["paused"])
+	manual.Advance(2 * persistence.CacheLifetimeDefault)
+	require.Equal(t, 1, asked(func() { list("") }), "a copy ends")
+}
+
+// Who has the page as it is, stock included, is not sent it again.
+func TestAPageThatIsKnown(t *testing.T) {
+	s := newStand(t)
+	lamp := s.product("LAMP-1", 5)
+	list := func(tag string) result {
+		return s.do(call{method: "GET", path: "/api/products", headers: map[string]string{"If-None-Match": tag}})
+	}
+	tag := list("").header.Get("ETag")
+	require.NotEmpty(t, tag)
+	known := list(tag)
+	require.Equal(t, 304, known.status)
+	require.Empty(t, known.body)
+	require.Equal(t, tag, known.header.Get("ETag"))
+	s.order(s.customer, "one", lamp, 1)
+	require.Equal(t, 200, list(tag).status)
 }
 
 // A copy that is none is not shown: the store is asked.
@@ -111,12 +163,15 @@ func TestABadCopyIsAMiss(t *testing.T) {
 	s := newStand(t, cache, func(o *Options) { recording.Cache, o.Cache = o.Cache, recording })
 	product, other := s.product("A", 5), s.product("B", 5)
 	want := s.detail(product).json
+	list := func() map[string]any { return s.do(call{method: "GET", path: "/api/products"}).json }
+	wantList := list()
 	id, err := inventory.ParseID(other)
 	require.NoError(t, err)
 	row := s.store.products[id]
 	for name, copied := range map[string][]byte{"garbage": []byte("garbage"), "nothing": {}, "another": appendProductCopy(nil, &row)} {
 		recording.copied = copied
 		require.Equal(t, want, s.detail(product).json, name)
+		require.Equal(t, wantList, list(), name)
 	}
 }
 

@@ -10,7 +10,8 @@ import (
 func TestPagesOfOtherOrigins(t *testing.T) {
 	const shop = "https://shop.example"
 	s := newStand(t, func(o *Options) { o.PageOrigins = []string{shop} })
-	for origin, allowed := range map[string]string{shop: shop, "https://evil.example": "", "null": "", "": ""} {
+	for origin, allowed := range map[string]string{shop: shop, "https://evil.example": "", "https://evil-shop.example": "", "https://shop.example.evil.example": "",
+		"http://shop.example": "", "https://shop.example:8443": "", "https://SHOP.example": "", "null": "", "": ""} {
 		headers := map[string]string{}
 		if origin != "" {
 			headers["Origin"] = origin

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -87,7 +88,7 @@ func (e *export) Read(data []byte) (int, error) {
 		e.server.allowWrite(e.connection) // the time for an answer is that for a page of it
 		err := errEnded
 		if !e.server.revocations.Has(e.principal) {
-			err = e.fill(storeTimeout)
+			err = e.fillBehind()
 		}
 		if err != nil {
 			e.server.log.Error("an export was cut", "doing", e.doing, "error", err, "request_id", e.requestID)
@@ -95,6 +96,16 @@ func (e *export) Read(data []byte) (int, error) {
 		}
 	}
 	return e.buffer.Read(data)
+}
+
+// fillBehind is fill when no handler waits for it, so that nobody else would tell of a panic.
+func (e *export) fillBehind() (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("it panicked: %v\n%s", cause, debug.Stack())
+		}
+	}()
+	return e.fill(storeTimeout)
 }
 
 // errEnded is why the file of somebody who may not read it any more ends.

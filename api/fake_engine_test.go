@@ -329,6 +329,12 @@ func (e *fakeEngine) Sale(product inventory.ID) (*inventory.Product, inventory.S
 
 func (e *fakeEngine) Epoch() uint32 { return 7 }
 
+func (e *fakeEngine) CatchUp(context.Context) inventory.Refusal {
+	e.lock.Lock()
+	defer e.lock.Unlock()
+	return e.refusal
+}
+
 func (e *fakeEngine) AddProduct(product persistence.CatalogueProduct) inventory.Refusal {
 	e.lock.Lock()
 	defer e.lock.Unlock()

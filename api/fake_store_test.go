@@ -334,6 +334,17 @@ func (s *fakeStore) DeleteAPIKey(_ context.Context, id inventory.ID, audit persi
 	return persistence.ErrNotFound
 }
 
+func (s *fakeStore) StockAt(_ context.Context, product inventory.ID, at inventory.Instant) (stock inventory.Stock, err error) {
+	leave, err := s.enter()
+	defer leave()
+	for _, m := range s.movements {
+		if m.ProductID == product && m.At <= at {
+			stock = m.After
+		}
+	}
+	return stock, err
+}
+
 func (s *fakeStore) Movements(_ context.Context, filter persistence.MovementFilter) ([]persistence.Movement, error) {
 	leave, err := s.enter()
 	defer leave()

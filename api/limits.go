@@ -102,6 +102,11 @@ const (
 	rateWindow = 2 * inventory.Second
 	// RatePerSecondMax bounds what can be set as a rate, so that each unit takes time.
 	RatePerSecondMax = 1_000_000
+	// usageInterval is how often other processes are told what callers have used who have
+	// used a part in usageToldFrom of what they may; at most usageCallersMax of a quota.
+	usageInterval   = 100 * time.Millisecond
+	usageToldFrom   = 4
+	usageCallersMax = 4096
 	// quotaCallersMax bounds the callers that a quota remembers; of those that matter
 	// least it thinks that they have asked for nothing.
 	quotaCallersMax = 1 << 18

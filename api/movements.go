@@ -1,6 +1,8 @@
 package api
 
 import (
+	"errors"
+
 	"holdfast/inventory"
 	"holdfast/persistence"
 )
@@ -41,6 +43,50 @@ func listMovements(x *exchange) {
 		reply.Items = append(reply.Items, movementItemOf(&found[i]))
 	}
 	x.answerJSON(200, reply)
+}
+
+// pastStock answers with what a product had at a moment, which the database adds up from its
+// movements once it has all that is durable.
+func pastStock(x *exchange) {
+	product, ok := x.pathID("id")
+	if !ok {
+		return
+	}
+	engine, ready := x.engine()
+	if !ready {
+		return
+	}
+	if _, found := engine.Stock(product); !found {
+		x.fail(inventory.CodeNotFound, "There is no product with this id.")
+		return
+	}
+	text := string(x.ctx.QueryArgs().Peek("at"))
+	at := parseInstant(text)
+	switch {
+	case text == "":
+		x.failFields(fieldError{pointer: "at", code: fieldRequired, detail: "Say of which moment."})
+		return
+	case at > x.now:
+		x.failFields(fieldError{pointer: "at", code: fieldInvalid, detail: "It must not be in the future; it is " + instantText(x.now) + "."})
+		return
+	}
+	ctx, cancel := x.storeContext()
+	defer cancel()
+	if refusal := engine.CatchUp(ctx); refusal.Refused() {
+		x.refuse(refusal)
+		return
+	}
+	// All of the moment's millisecond counts, as it is shown.
+	stock, err := x.server.store.StockAt(ctx, product, at+inventory.Millisecond-1)
+	switch {
+	case errors.Is(err, persistence.ErrNotFound):
+		x.fail(inventory.CodeNotFound, "Movements of then have been deleted: the oldest that are kept are of later.")
+	case err != nil:
+		x.failStore("adding up movements", err)
+	default:
+		x.answerJSON(200, pastStockReply{At: instantText(at), Version: int64(stock.Version), // #nosec G115 -- versions count from 1
+			OnHand: stock.OnHand, Reserved: stock.Reserved, Committed: stock.Committed})
+	}
 }
 
 func movementItemOf(m *persistence.Movement) movementItem {

@@ -46,7 +46,8 @@ func (s *Server) buildDocument() ([]byte, error) {
 		"info": object{"title": "Holdfast", "version": s.options.Version,
 			"description": "Real-time inventory for flash sales. Amounts are integers in minor units, times are RFC 3339 in UTC, ids are UUIDs. " +
 				"x-cost is what a call takes in units of a cheap read. A connection for which there is no place is answered " +
-				"overloaded (503) or rate_limited (429) and closed, whatever it asks for."},
+				"overloaded (503) or rate_limited (429) and closed, whatever it asks for. Whoever has used half of what it may ask for is told " +
+				"in RateLimit and RateLimit-Policy, with every answer, what is left."},
 		"paths": paths,
 		"components": object{
 			"schemas": w.schemas,
@@ -143,8 +144,15 @@ func (w *documentWriter) responses(b *boundRoute) object {
 	for status, codes := range byStatus {
 		response := object{"description": describeCodes(codes),
 			"content": object{"application/problem+json": object{"schema": problemSchema}}}
+		var headers [][2]string
 		if slices.ContainsFunc(codes, func(code inventory.Code) bool { return rowOfCode(code).retryAfter != "" }) {
-			response["headers"] = headersOf([][2]string{{"Retry-After", "Seconds to wait before a repeat."}})
+			headers = append(headers, [2]string{"Retry-After", "Seconds to wait before a repeat."})
+		}
+		if slices.Contains(codes, codeRateLimited) {
+			headers = append(headers, rateHeaders...)
+		}
+		if len(headers) > 0 {
+			response["headers"] = headersOf(headers)
 		}
 		responses[strconv.Itoa(status)] = response
 	}
@@ -155,6 +163,12 @@ func (w *documentWriter) responses(b *boundRoute) object {
 		responses[strconv.Itoa(r.status)] = w.reply(r)
 	}
 	return responses
+}
+
+// rateHeaders are on every answer to a caller who has used half of what it may ask for.
+var rateHeaders = [][2]string{
+	{"RateLimit", "What is left of the quota that the request has drawn on, and the seconds until all of it is there again."},
+	{"RateLimit-Policy", "How much that quota is, in which seconds."},
 }
 
 func (w *documentWriter) reply(r reply) object {

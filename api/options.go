@@ -60,6 +60,9 @@ type Options struct {
 	SocketsMax, SocketsPerAddressMax, SocketsPerUserMax int
 	// RateLimits bound what each caller may ask for in a second.
 	RateLimits RateLimits
+	// Usages tells other processes what callers have used of these, and is told by them;
+	// nil is a process that is alone.
+	Usages persistence.UsageExchange
 	// TrustedProxies are the networks of proxies whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
 	// Origins are those of pages that may open WebSockets, besides the server's own, such

@@ -12,6 +12,13 @@ import (
 // productCopyFormat is the version of all copies of rows. One of another version is none.
 const productCopyFormat = 1
 
+const (
+	// productCopyIDAt is where the ID is in a copy, and minProductCopyBytes what every copy
+	// has: head, ID, currency, and a byte for each number and the length of each text.
+	productCopyIDAt     = 2
+	minProductCopyBytes = productCopyIDAt + 16 + 3 + 10 + 4
+)
+
 // appendProductCopy appends the copy of a row that is not deleted: its fields one after
 // the other, numbers in their shortest form, texts after their length.
 func appendProductCopy(dst []byte, p *persistence.CatalogueProduct) []byte {

@@ -85,3 +85,30 @@ func FuzzProductCopy(f *testing.F) {
 		require.LessOrEqual(t, len(got.SKU)+len(got.Name)+len(got.Description)+len(got.Category), len(data))
 	})
 }
+
+// A page comes back as it is, and what is none, or longer than what was asked for, is refused.
+func TestACopyOfAPage(t *testing.T) {
+	first, second := fullRow(), fullRow()
+	second.ID, second.Description, second.Paused = inventory.ID{9}, "", false
+	rows := []persistence.CatalogueProduct{first, second, {Product: inventory.Product{Price: first.Price}}}
+	copied := appendPageCopy(nil, rows)
+	got, ok := decodePageCopy(copied, 3)
+	require.True(t, ok)
+	require.Equal(t, rows, got)
+	_, ok = decodePageCopy(copied, 2)
+	require.False(t, ok, "more rows than there can be")
+	whole := map[int]bool{0: true}
+	for n := range rows {
+		whole[len(appendPageCopy(nil, rows[:n]))] = true
+	}
+	for i := range copied {
+		_, ok := decodePageCopy(copied[:i], 3)
+		require.Equal(t, whole[i], ok, "%d bytes", i)
+	}
+	for i := range copied {
+		damaged := bytes.Clone(copied)
+		damaged[i] ^= 0x80
+		got, ok := decodePageCopy(damaged, 3)
+		require.True(t, !ok || len(got) == 3, "byte %d", i)
+	}
+}

@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 
 	"holdfast/actors"
@@ -48,8 +50,25 @@ func listProducts(x *exchange) {
 	for i := range found {
 		reply.Items = append(reply.Items, productReplyOf(&found[i], engine))
 	}
-	x.answerJSON(200, reply)
+	x.answerTagged(reply)
 }
+
+// answerTagged sends a body with a hash of it as its entity tag, unless the caller has this
+// very one already.
+func (x *exchange) answerTagged(body any) {
+	x.answerJSON(200, body)
+	hash := sha256.Sum256(x.ctx.Response.Body())
+	tag := append(hex.AppendEncode([]byte{'"'}, hash[:tagBytes]), '"')
+	x.ctx.Response.Header.SetCanonical(headerETag, tag)
+	if matchesTag(x.ctx.Request.Header.PeekBytes(headerIfNoneMatch), tag) {
+		x.ctx.Response.ResetBody()
+		x.ctx.Response.Header.SetContentTypeBytes(nil)
+		x.ctx.Response.SetStatusCode(304)
+	}
+}
+
+// tagBytes is how much of a hash is an entity tag.
+const tagBytes = 16
 
 // productFilterOf reads the filters of the list, or says what is wrong with them.
 func productFilterOf(p *page) (filter persistence.ProductFilter, fields []fieldError) {
@@ -78,8 +97,16 @@ func productFilterOf(p *page) (filter persistence.ProductFilter, fields []fieldE
 func (s *Server) findProducts(ctx context.Context, filter *persistence.ProductFilter, limit int, engine actors.Facade,
 	inStock bool) (found []persistence.CatalogueProduct, more bool, err error) {
 	filter.Limit = limit + 1
+	rows := s.catalogue.page
+	if inStock {
+		// Which products have units is of the moment: there are as many pages as there are
+		// moments, and copies of them would be in the way of others.
+		rows = func(ctx context.Context, filter *persistence.ProductFilter) ([]persistence.CatalogueProduct, error) {
+			return s.store.Products(ctx, *filter)
+		}
+	}
 	for read := 0; ; {
-		products, err := s.store.Products(ctx, *filter)
+		products, err := rows(ctx, filter)
 		if err != nil {
 			return nil, false, err
 		}

@@ -42,14 +42,18 @@ type quota struct {
 	unit inventory.Instant
 	// policy is the value of RateLimit-Policy, and name what both headers call it.
 	name, policy string
-	seed         maphash.Seed
-	parts        [quotaParts]quotaPart
+	// shared says that other processes are told of callers who ask for much.
+	shared bool
+	seed   maphash.Seed
+	parts  [quotaParts]quotaPart
 }
 
 // quotaPart has some of the callers, so that they do not wait for all others.
 type quotaPart struct {
 	lock sync.Mutex
 	full map[uint64]inventory.Instant
+	// spent is what those have used of whom other processes are to be told.
+	spent map[[16]byte]inventory.Instant
 }
 
 // quotaParts is how many parts a quota has; a power of two.
@@ -79,9 +83,8 @@ type share struct {
 
 // take takes units of a caller, all or none. A request that is dearer than all units
 // takes all.
-func (q *quota) take(caller []byte, units int, now inventory.Instant) share {
-	key := maphash.Bytes(q.seed, caller)
-	part := &q.parts[key%quotaParts]
+func (q *quota) take(caller [16]byte, units int, now inventory.Instant) share {
+	key, part := q.find(caller)
 	price := min(inventory.Instant(units)*q.unit, rateWindow)
 	part.lock.Lock()
 	defer part.lock.Unlock()
@@ -91,7 +94,16 @@ func (q *quota) take(caller []byte, units int, now inventory.Instant) share {
 	}
 	used += price
 	keep(part.full, quotaCallersMax/quotaParts, key, now+used)
+	if q.shared && used > rateWindow/usageToldFrom {
+		part.spend(caller, price)
+	}
 	return share{used: used}
+}
+
+// find returns what a caller is known by, and where.
+func (q *quota) find(caller [16]byte) (key uint64, part *quotaPart) {
+	key = maphash.Bytes(q.seed, caller[:])
+	return key, &q.parts[key%quotaParts]
 }
 
 // limits are the quotas of a server.
@@ -121,7 +133,7 @@ func (x *exchange) withinRate() bool {
 		if drawn.unit == 0 {
 			return true
 		}
-		s = drawn.take(x.principal.ID[:], units, x.now)
+		s = drawn.take(x.principal.ID, units, x.now)
 	}
 	return x.accept(drawn, s)
 }
@@ -132,8 +144,7 @@ func (x *exchange) withinAddressRate() bool {
 	if quota.unit == 0 || !isForeign(address) {
 		return true
 	}
-	bytes := address.As16()
-	return x.accept(quota, quota.take(bytes[:], x.route.cost, x.now))
+	return x.accept(quota, quota.take(address.As16(), x.route.cost, x.now))
 }
 
 // accept tells the caller of its share, and refuses when that was not enough.

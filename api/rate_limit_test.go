@@ -16,6 +16,12 @@ import (
 
 const rateTime = 1_764_000_000 * inventory.Second
 
+// caller16 is a caller by its name.
+func caller16(name string) (caller [16]byte) {
+	copy(caller[:], name)
+	return caller
+}
+
 // Whatever a caller asks for and when, in no time it gets more than what comes back in it
 // and what there is at once.
 func TestAQuotaIsNeverExceeded(t *testing.T) {
@@ -30,13 +36,13 @@ func TestAQuotaIsNeverExceeded(t *testing.T) {
 		for range rapid.IntRange(1, 200).Draw(t, "requests") {
 			now = now.Add(inventory.Instant(rapid.Int64Range(0, int64(inventory.Second/4)).Draw(t, "pause")))
 			units := rapid.IntRange(1, 2*perSecond).Draw(t, "units")
-			if s := q.take([]byte("ada"), units, now); s.wait == 0 {
+			if s := q.take(caller16("ada"), units, now); s.wait == 0 {
 				taken = append(taken, struct {
 					at    inventory.Instant
 					units int
 				}{now, units})
 			} else {
-				require.Zero(t, q.take([]byte("ada"), units, now.Add(s.wait)).wait, "it said when")
+				require.Zero(t, q.take(caller16("ada"), units, now.Add(s.wait)).wait, "it said when")
 				now = now.Add(s.wait)
 				taken = append(taken, struct {
 					at    inventory.Instant
@@ -140,12 +146,12 @@ func TestGuessedCredentialsAreBounded(t *testing.T) {
 // forgotten that asks for most.
 func TestRow36AMillionAddresses(t *testing.T) {
 	q := newQuota("address", 100)
-	greedy := []byte("greedy")
+	greedy := caller16("greedy")
 	require.Zero(t, q.take(greedy, 200, rateTime).wait)
-	var caller [8]byte
+	var caller [16]byte
 	for i := range 1_000_000 {
 		binary.BigEndian.PutUint64(caller[:], uint64(i))
-		q.take(caller[:], 1, rateTime)
+		q.take(caller, 1, rateTime)
 	}
 	kept := 0
 	for i := range q.parts {
@@ -181,8 +187,7 @@ func TestForwardedAddresses(t *testing.T) {
 			require.Equal(t, 200, s.rawFrom(row.peer, "GET /api/products HTTP/1.1\r\nHost: holdfast\r\n"+line+"\r\n").StatusCode)
 		}
 		address := netip.MustParseAddr(row.want)
-		bytes := address.As16()
-		used := s.server.limits.address.take(bytes[:], 1, s.clock.Now())
+		used := s.server.limits.address.take(address.As16(), 1, s.clock.Now())
 		require.Equal(t, isForeign(address), used.wait > 0, "%+v", row)
 	}
 }
@@ -206,6 +211,6 @@ func BenchmarkQuota(b *testing.B) {
 	b.ReportAllocs()
 	for i := range b.N {
 		binary.BigEndian.PutUint64(caller[:], uint64(i%20_000))
-		q.take(caller[:], 1, rateTime+inventory.Instant(i)*1_000)
+		q.take(caller, 1, rateTime+inventory.Instant(i)*1_000)
 	}
 }

@@ -37,6 +37,7 @@ var (
 	replayHeader   = [2]string{"Idempotent-Replayed", "true when an earlier request with this key did it."}
 	locationHeader = [2]string{"Location", "Where it can be read."}
 	linkHeader     = [2]string{"Link", "The next page, as rel=\"next\"; absent on the last one."}
+	pageTagHeader  = [2]string{"ETag", "A hash of the page, stock included."}
 	tagHeader      = [2]string{"ETag", "Version of the catalogue entry (v) and of its stock (s)."}
 )
 
@@ -105,9 +106,11 @@ func productRoutes() []route {
 						"matter, and a word that ends with * stands for all that begin with it."},
 				{name: "category", in: "query", kind: "string", bounds: []string{"minLength=1", "maxLength=64"}, description: "Only products of this category."},
 				{name: "in_stock", in: "query", kind: "string", enum: []string{"true"}, description: "Only products of which there are units."},
-				{name: "sort", in: "query", kind: "string", enum: productOrderWords, description: "In the order in which they were made, nearly, when absent."}},
-			replies: []reply{{status: 200, description: "A page.", body: productPage{}, headers: [][2]string{linkHeader}}},
-			codes:   joined(readCodes, []inventory.Code{codeInvalidCursor, inventory.CodeValidationFailed})},
+				{name: "sort", in: "query", kind: "string", enum: productOrderWords, description: "In the order in which they were made, nearly, when absent."},
+				{name: "If-None-Match", in: "header", kind: "string", description: "The ETag that you have."}},
+			replies: []reply{{status: 200, description: "A page.", body: productPage{}, headers: [][2]string{linkHeader, pageTagHeader}},
+				{status: 304, description: "If-None-Match names the page as it is, stock included."}},
+			codes: joined(readCodes, []inventory.Code{codeInvalidCursor, inventory.CodeValidationFailed})},
 		{method: "POST", path: "/api/products", who: admins, cost: 10, handle: createProduct, body: productBody{},
 			summary: "Create a product with its opening stock",
 			detail: "The opening stock is durable before the answer. After unknown_outcome or a broken connection, " +

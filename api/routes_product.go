@@ -10,6 +10,14 @@ func productEditRoutes() []route {
 			parameters: []parameter{idInPath, limitInQuery, cursorInQuery},
 			replies:    []reply{{status: 200, description: "A page.", body: movementPage{}, headers: [][2]string{linkHeader}}},
 			codes:      joined(readCodes, []inventory.Code{inventory.CodeNotFound, codeInvalidCursor})},
+		{method: "GET", path: "/api/products/{id}/stock/past", who: admins, cost: 50, handle: pastStock,
+			summary: "Read what a product had at a moment",
+			detail: "What was on hand, reserved and committed once all movements of until then were made. What was imported counts at the time " +
+				"that it was of. When movements of then have been deleted, that is not_found.",
+			parameters: []parameter{idInPath, {name: "at", in: "query", kind: "string", required: true, bounds: []string{"format=date-time"},
+				description: "The moment, as RFC 3339."}},
+			replies: []reply{{status: 200, description: "The quantities.", body: pastStockReply{}}},
+			codes:   joined(readCodes, []inventory.Code{inventory.CodeNotFound})},
 		{method: "PUT", path: "/api/products/{id}", who: admins, cost: 10, handle: updateProduct, body: productChangeBody{},
 			summary: "Change a product",
 			detail: "Everything is replaced: what is absent gets its default. Whether it is paused stays as it is. Open orders keep their " +

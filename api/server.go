@@ -120,6 +120,7 @@ func New(options Options) (*Server, error) {
 	s.living, s.end = context.WithCancel(context.Background())
 	s.draining, s.drain = context.WithCancel(s.living)
 	s.catalogue.living = s.living
+	s.startSharing()
 	s.mails = s.startMails()
 	handler, err := s.buildRouter(routeTable())
 	if err != nil {

@@ -5,10 +5,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"holdfast/internal/token"
+	"holdfast/inventory"
+	"holdfast/persistence"
 )
 
 // fromHere are headers of a request of the server's own page.
@@ -173,6 +177,43 @@ func TestRow17CrossSite(t *testing.T) {
 		headers["Content-Type"] = kind
 		require.Equal(t, 415, s.do(call{method: "POST", path: "/api/me/erase", headers: headers, body: `{"password":"x"}`}).status, kind)
 	}
+}
+
+// Row 17: nothing that only reads changes anything, whoever asks.
+func TestRow17ReadsChangeNothing(t *testing.T) {
+	s := newStand(t)
+	product := s.product("READ", 10)
+	order := s.order(s.customer, "read", product, 1)
+	type state struct {
+		users    map[string]persistence.User
+		sessions map[inventory.ID]persistence.Session
+		keys     map[[32]byte]persistence.APIKey
+		products map[inventory.ID]persistence.CatalogueProduct
+		audit    int
+		stock    [4]int
+		order    map[string]any
+		sequence uint64
+	}
+	now := func() state {
+		return state{maps.Clone(s.store.users), maps.Clone(s.store.sessions), maps.Clone(s.store.keys), maps.Clone(s.store.products),
+			len(s.store.audit), s.stockOf(product), s.do(call{method: "GET", path: "/api/orders/" + order, token: s.customer}).json["items"].([]any)[0].(map[string]any), s.engine.sequence}
+	}
+	before, walked := now(), 0
+	for _, route := range s.server.routes {
+		if route.method != http.MethodGet || route.path == "/api/ws" {
+			continue
+		}
+		id := product
+		if strings.HasPrefix(route.path, "/api/orders") {
+			id = order
+		}
+		for _, caller := range []string{"", s.customer, s.service, s.admin} {
+			s.do(call{method: "GET", path: strings.NewReplacer("{id}", id, "{key}", "key-read-0123456789abcdef").Replace(route.path), token: caller})
+		}
+		walked++
+		require.Equal(t, before, now(), route.path)
+	}
+	require.Greater(t, walked, 15)
 }
 
 // A session stays where it is: who has it in cookies gets the one after a change of

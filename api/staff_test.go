@@ -267,6 +267,39 @@ func TestMovementsAreRead(t *testing.T) {
 	require.Equal(t, 404, s.do(call{method: "GET", path: "/api/products/01234567-89ab-7def-8123-456789abcdef/movements", token: s.admin}).status)
 }
 
+// Of a moment, a product has what its movements until then have made.
+func TestStockOfThePast(t *testing.T) {
+	s := newStand(t)
+	product := s.product("LAMP-1", 1)
+	id := mustID(t, "/api/products/"+product)
+	began := s.clock.Now()
+	for version := uint64(1); version <= 3; version++ {
+		s.clock.advance(time.Minute)
+		m := persistence.Movement{ProductID: id, Kind: inventory.StockAdjusted, At: s.clock.Now()}
+		m.After = inventory.Stock{OnHand: int64(10 * version), Reserved: 2, Committed: 1, Version: version}
+		s.store.movements = append(s.store.movements, m)
+	}
+	past := func(at string) result {
+		return s.do(call{method: "GET", path: "/api/products/" + product + "/stock/past?at=" + at, token: s.admin})
+	}
+	at := func(after time.Duration) string { return instantText(began.Add(instant(after))) }
+	for after, want := range map[time.Duration]float64{0: 0, time.Minute - time.Millisecond: 0, time.Minute: 10, 2*time.Minute + time.Second: 20, 3 * time.Minute: 30} {
+		got := past(at(after))
+		require.Equal(t, 200, got.status, "%s", got.body)
+		require.Equal(t, want, got.json["on_hand"], after)
+		require.Equal(t, want/10, got.json["version"], after)
+		require.Equal(t, at(after), got.json["at"])
+	}
+	require.Equal(t, 422, past(at(4*time.Minute)).status, "the future is not known")
+	require.Equal(t, 422, past("yesterday").status)
+	require.Equal(t, 422, past("").status)
+	require.Equal(t, 404, s.do(call{method: "GET", path: "/api/products/01234567-89ab-7def-8123-456789abcdef/stock/past?at=" + at(0), token: s.admin}).status)
+	s.store.down = persistence.ErrNotFound
+	require.Equal(t, 404, past(at(0)).status, "movements of then were deleted")
+	s.store.down = errDown
+	require.Equal(t, 503, past(at(0)).status)
+}
+
 // When it is not known whether an admin was demoted, that is found out, and the tokens of
 // before are refused. However often it is tried while the database is away, nothing piles up.
 func TestADemotionOfUnknownFateIsFoundOut(t *testing.T) {

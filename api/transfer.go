@@ -95,6 +95,14 @@ type quantities struct {
 	Committed int64 `json:"committed" schema:"minimum=0"`
 }
 
+type pastStockReply struct {
+	At        string `json:"at" schema:"format=date-time"`
+	Version   int64  `json:"version" doc:"The stock version of the last movement that counts; 0 is none." schema:"minimum=0"`
+	OnHand    int64  `json:"on_hand" schema:"minimum=0"`
+	Reserved  int64  `json:"reserved" schema:"minimum=0"`
+	Committed int64  `json:"committed" schema:"minimum=0"`
+}
+
 type movementItem struct {
 	Version int64      `json:"version" doc:"The stock version after it." schema:"minimum=1"`
 	At      string     `json:"at" schema:"format=date-time"`

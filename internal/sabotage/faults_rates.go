@@ -20,7 +20,7 @@ var rateFaults = []fault{
 	{
 		name:          "quota-of-all-customers",
 		meaning:       "One customer uses up the orders of all.",
-		substitutions: []substitution{{quotaFile, "drawn.take(x.principal.ID[:]", "drawn.take(nil"}},
+		substitutions: []substitution{{quotaFile, "drawn.take(x.principal.ID", "drawn.take([16]byte{}"}},
 		test:          in(apiFolder, "TestOrdersOfACustomerAreCounted"),
 	},
 	{
@@ -76,5 +76,41 @@ var rateFaults = []fault{
 		meaning:       "A customer lists the orders of another.",
 		substitutions: []substitution{{"api/orders.go", "!owner.IsZero() && given != owner", "!owner.IsZero() && given.IsZero()"}},
 		test:          in(apiFolder, "TestStaffFindsOrdersOfACustomer"),
+	},
+	{
+		name:          "rates-not-shared",
+		meaning:       "Who goes to several processes gets as much of each.",
+		substitutions: []substitution{{"api/rate_share.go", "quotas[usage.Quota].use(", "_ = quotas[usage.Quota].find; new(quota).use("}},
+		test:          in(apiFolder, "TestRow36ProcessesShareRates"),
+	},
+	{
+		name:          "usage-counts-twice",
+		meaning:       "A message that is sent again uses up a caller's share once more.",
+		substitutions: []substitution{{"persistence/redis/usage.go", "m.at <= last[m.publisher] || ", ""}},
+		test:          in("persistence/redis", "TestUsagesCountOnce"),
+	},
+	{
+		name:          "cookie-from-anywhere",
+		meaning:       "A page of another site makes a browser change something.",
+		substitutions: []substitution{{"api/authenticate.go", "x.intoCookies && !x.isFromHere()", "false"}},
+		test:          in(apiFolder, "TestRow17CrossSite"),
+	},
+	{
+		name:          "cookie-for-scripts",
+		meaning:       "A script of a page can read the tokens.",
+		substitutions: []substitution{{"api/session_cookie.go", "cookie.SetHTTPOnly(true)", "cookie.SetHTTPOnly(false)"}},
+		test:          in(apiFolder, "TestRow16Cookies"),
+	},
+	{
+		name:          "page-of-before",
+		meaning:       "A list shows a product as it was before a change.",
+		substitutions: []substitution{{"api/catalogue.go", "productKey(id), editionKey)", "productKey(id))"}},
+		test:          in(apiFolder, "TestAPageIsACopy"),
+	},
+	{
+		name:          "stock-of-another-time",
+		meaning:       "What was imported for the past counts as if it were new.",
+		substitutions: []substitution{{"persistence/sqlite/movements.go", "coalesce(sum(CASE WHEN at <= ?2 THEN delta_on_hand END), 0)", "coalesce(sum(delta_on_hand), 0)"}},
+		test:          in("persistence/sqlite", "TestConformance"),
 	},
 }
