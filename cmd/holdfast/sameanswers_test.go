@@ -279,6 +279,7 @@ var (
 	identifiers = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 	moments     = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z`)
 	countdowns  = regexp.MustCompile(`"(seconds_left)":\d+`)
+	hashes      = regexp.MustCompile(`"[0-9a-f]{32}"`)
 	randoms     = regexp.MustCompile(`"(request_id|next_cursor)":"[^"]*"`)
 )
 
@@ -290,6 +291,7 @@ func (s *sameness) of(text string) string {
 		return s.ids[id]
 	})
 	text = moments.ReplaceAllString(text, "moment")
+	text = hashes.ReplaceAllString(text, `"hash"`) // of a page, with its ids and moments
 	text = countdowns.ReplaceAllString(text, `"$1":0`)
 	return randoms.ReplaceAllString(text, `"$1":"some"`)
 }
