@@ -27,6 +27,8 @@ type catalogue struct {
 	editing  map[inventory.ID]chan struct{}
 	settling map[inventory.ID]bool
 	settlers sync.WaitGroup
+	// categories, guarded too, are those that are known to have products.
+	categories map[string]bool
 	// living ends with the server.
 	living context.Context
 }

@@ -24,10 +24,41 @@ const (
 	editionBytes  = 16
 )
 
+// categoriesMax bounds the categories whose first pages are copied.
+const categoriesMax = 1024
+
+// isCopied reports whether there may be a copy of the page. There are only of those that
+// many ask for, the first of the usual length, of all products and of each category that has
+// some: so nobody fills the cache by asking for what nobody else asks for.
+func (c *catalogue) isCopied(filter *persistence.ProductFilter) bool {
+	if c.cache == nil || len(filter.Terms) > 0 || filter.After != (persistence.Place{}) || filter.Limit != pageLimitDefault+1 {
+		return false
+	}
+	if filter.Category == "" {
+		return true
+	}
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return c.categories[filter.Category]
+}
+
+// know takes note of a category that has products.
+func (c *catalogue) know(category string) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if len(c.categories) < categoriesMax {
+		c.categories[category] = true
+	}
+}
+
 // page returns the rows that the filter selects, from a copy if there is one.
 func (c *catalogue) page(ctx context.Context, filter *persistence.ProductFilter) ([]persistence.CatalogueProduct, error) {
-	if c.cache == nil {
-		return c.store.Products(ctx, *filter)
+	if !c.isCopied(filter) {
+		rows, err := c.store.Products(ctx, *filter)
+		if len(rows) > 0 && filter.Category != "" && c.cache != nil {
+			c.know(filter.Category)
+		}
+		return rows, err
 	}
 	edition, err := c.cache.Get(ctx, editionKey, func(context.Context) (persistence.Loaded, error) {
 		number := make([]byte, editionBytes)
@@ -50,25 +81,12 @@ func (c *catalogue) page(ctx context.Context, filter *persistence.ProductFilter)
 	return c.store.Products(ctx, *filter)
 }
 
-// pageKey is the key of the page that a filter selects: a hash of all of it.
+// pageKey is the key of the page that a filter selects: a hash of all of it that differs
+// between the pages that are copied.
 func pageKey(edition []byte, filter *persistence.ProductFilter) string {
-	text := func(dst []byte, text string) []byte {
-		return append(binary.AppendUvarint(dst, uint64(len(text))), text...)
-	}
 	all := append(make([]byte, 0, 512), edition...)
 	all = append(all, byte(filter.Order))
-	all = binary.AppendVarint(all, int64(filter.Limit))
-	all = text(all, filter.Category)
-	all = append(all, filter.After.ID[:]...)
-	all = binary.AppendVarint(all, filter.After.Number)
-	all = text(all, filter.After.Text)
-	for _, term := range filter.Terms {
-		prefix := byte(0)
-		if term.Prefix {
-			prefix = 1
-		}
-		all = text(append(all, prefix), term.Word)
-	}
+	all = append(all, filter.Category...)
 	hash := sha256.Sum256(all)
 	return pageKeyPrefix + hex.EncodeToString(hash[:])
 }

@@ -97,7 +97,7 @@ func New(options Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{options: options, store: options.Store, clock: options.Clock, log: options.Log,
-		catalogue: catalogue{store: options.Store, cache: options.Cache, clock: options.Clock, editing: map[inventory.ID]chan struct{}{}, settling: map[inventory.ID]bool{}},
+		catalogue: catalogue{store: options.Store, cache: options.Cache, clock: options.Clock, editing: map[inventory.ID]chan struct{}{}, settling: map[inventory.ID]bool{}, categories: map[string]bool{}},
 		tokens:    token.NewCache(options.TokenCacheEntries), keys: token.NewCache(keyCacheEntries),
 		revocations: token.NewRevocations(), rereading: map[inventory.ID]bool{},
 		hasher: password.NewHasher(options.PasswordsParallel), logins: newThrottle(), limits: newLimits(options.RateLimits),
@@ -120,7 +120,6 @@ func New(options Options) (*Server, error) {
 	s.living, s.end = context.WithCancel(context.Background())
 	s.draining, s.drain = context.WithCancel(s.living)
 	s.catalogue.living = s.living
-	s.startSharing()
 	s.mails = s.startMails()
 	handler, err := s.buildRouter(routeTable())
 	if err != nil {
@@ -133,6 +132,7 @@ func New(options Options) (*Server, error) {
 	if options.Engine != nil {
 		s.SetEngine(options.Engine)
 	}
+	s.startSharing()
 	return s, nil
 }
 

@@ -141,7 +141,10 @@ func (x *exchange) refreshTokenOf(body *refreshBody) (string, bool) {
 	if body.RefreshToken != "" {
 		return body.RefreshToken, true
 	}
-	value := x.cookie(refreshCookie)
+	var value []byte
+	if x.given.authorization.count == 0 {
+		value = x.cookie(refreshCookie)
+	}
 	if len(value) == 0 {
 		x.failFields(fieldError{pointer: "#/refresh_token", code: fieldRequired, detail: "It is required unless a cookie has it."})
 		return "", false

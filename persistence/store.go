@@ -125,7 +125,7 @@ type Ledger interface {
 	// StockAt returns what a product had on hand, reserved and committed once all its
 	// movements of until at were made, and as Version that of the last of them; none makes
 	// the zero Stock. It takes a time in proportion to the movements that are kept. When
-	// some of them were deleted that may count, that is ErrNotFound.
+	// some were deleted, and the oldest that is kept is of later, that is ErrNotFound.
 	StockAt(ctx context.Context, product inventory.ID, at inventory.Instant) (inventory.Stock, error)
 }
 

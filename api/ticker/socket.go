@@ -18,9 +18,9 @@ type Socket interface {
 	SetWriteBuffer(bytes int) error
 }
 
-// prepare bounds what the kernel keeps for a peer that does not read: what lies there
+// Prepare bounds what the kernel keeps for a peer that does not read: what lies there
 // is old by the time that it is read.
-func prepare(socket Socket) (syscall.RawConn, error) {
+func Prepare(socket Socket) (syscall.RawConn, error) {
 	raw, err := socket.SyscallConn()
 	if err != nil {
 		return nil, err

@@ -61,7 +61,7 @@ func (h *Hub) Serve(socket Socket, seat *Seat, upgrade Upgrade) error {
 }
 
 func (h *Hub) serve(socket Socket, seat *Seat, upgrade *Upgrade) error {
-	raw, err := prepare(socket)
+	raw, err := Prepare(socket)
 	if err != nil {
 		return fmt.Errorf("prepare the socket: %w", err)
 	}

@@ -84,6 +84,8 @@ type certificate struct {
 	looked  inventory.Instant
 	// stamps are those of the files that current is from, or of the last that were refused.
 	stamps [2]fileStamp
+	// failed says that the last look failed, and that it was said.
+	failed bool
 }
 
 // fileStamp tells that a file was replaced.
@@ -128,11 +130,15 @@ func (c *certificate) renew() {
 		return
 	}
 	if err == nil {
-		c.stamps = stamps // what is wrong with them is said once
+		c.stamps = stamps
 		err = c.load()
 	}
+	said := c.failed
+	c.failed = err != nil
 	if err != nil {
-		c.log.Error("the new certificate cannot be used; connections get the one before", "error", err)
+		if !said {
+			c.log.Error("the new certificate cannot be used; connections get the one before", "error", err)
+		}
 		return
 	}
 	c.log.Info("the certificate was replaced", "file", c.certificateFile, "ends", c.current.Leaf.NotAfter)
@@ -217,9 +223,12 @@ func trustIn(path string) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	block, _ := pem.Decode(text)
-	if block == nil || block.Type != "CERTIFICATE" {
-		return nil, fmt.Errorf("%s does not begin with a certificate in PEM", path)
+	block, rest := pem.Decode(text)
+	for block != nil && block.Type != "CERTIFICATE" { // a key may stand before it
+		block, rest = pem.Decode(rest)
+	}
+	if block == nil {
+		return nil, fmt.Errorf("%s has no certificate in PEM", path)
 	}
 	leaf, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {

@@ -71,6 +71,11 @@ func TestACertificateIsReplaced(t *testing.T) {
 		hand.Advance(time.Second)
 		require.Equal(t, second, shown())
 	}
+	require.NoError(t, os.Remove(path))
+	for range 3 {
+		hand.Advance(time.Second)
+		require.Equal(t, second, shown())
+	}
 	require.Equal(t, 1, bytes.Count(log.Bytes(), []byte("cannot be used")), log.String())
 	_, third := newCertificate(t, filepath.Dir(path), hand.Now())
 	hand.Advance(time.Second)

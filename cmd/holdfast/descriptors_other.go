@@ -3,4 +3,6 @@
 package main
 
 // connectionsMax trusts the operator where the limit of descriptors is not known.
-func connectionsMax(asked int) int { return asked }
+func connectionsMax(connections, sockets int, _ bool) (connectionsMax, socketsMax int) {
+	return connections, sockets
+}

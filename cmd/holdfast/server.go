@@ -94,10 +94,15 @@ func (s *server) listen(_ context.Context, p *program, options *serverOptions) (
 	if err != nil {
 		return err
 	}
+	encryption, err := options.tlsConfig(s.directory, p.clock, p.log)
+	if err != nil {
+		return err
+	}
+	connections, sockets := connectionsMax(options.ConnectionsMax, options.WSConnectionsMax, encryption != nil)
 	if s.front, err = api.New(api.Options{Store: s.store.Store, Cache: s.hints.cache, PingRedis: s.hints.ping(), Usages: s.hints.usages, SigningKey: s.signingKey, Clock: p.clock, Log: p.log, Registry: registry,
-		Version: versionText(), StrictTransport: options.TLSCertificateFile != "", StaffFactorOff: !options.StaffSecondFactor, SendMail: mailer(options.MailCommand), OwnerConfirmOff: !options.OwnerConfirm, ConnectionsMax: connectionsMax(options.ConnectionsMax),
+		Version: versionText(), StrictTransport: options.TLSCertificateFile != "", StaffFactorOff: !options.StaffSecondFactor, SendMail: mailer(options.MailCommand), OwnerConfirmOff: !options.OwnerConfirm, ConnectionsMax: connections,
 		ConnectionsPerAddressMax: options.ConnectionsPerAddressMax, PasswordsParallel: options.PasswordsParallel,
-		SocketsMax: options.WSConnectionsMax, SocketsPerAddressMax: options.WSConnectionsPerAddressMax,
+		SocketsMax: sockets, SocketsPerAddressMax: options.WSConnectionsPerAddressMax,
 		SocketsPerUserMax: options.WSConnectionsPerUserMax, Origins: options.WSOrigins, PageOrigins: options.CORSOrigins, TrustedProxies: proxies,
 		RateLimits: api.RateLimits{OrdersPerCustomer: options.RateCustomerOrders, UnitsPerCustomer: options.RateCustomerUnits, UnitsPerAddress: options.RateAddressUnits}}); err != nil {
 		return err
@@ -107,10 +112,6 @@ func (s *server) listen(_ context.Context, p *program, options *serverOptions) (
 	}
 	if s.admin, err = listenOn(options.AdminListen); err != nil {
 		return fmt.Errorf("listen for the admin pages (--admin-listen): %w", err)
-	}
-	encryption, err := options.tlsConfig(s.directory, p.clock, p.log)
-	if err != nil {
-		return err
 	}
 	go func() { s.ended <- s.serve(encryption) }()
 	go func() { s.ended <- s.front.ServeAdmin(s.admin) }()

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"holdfast/inventory"
+	"holdfast/persistence"
 )
 
 // testPurgeMovements purges movements while a history grows.
@@ -63,5 +64,12 @@ func testPurgeMovementsOfThePast(t *testing.T, opener Opener) {
 			require.NoError(t, err)
 		}
 		require.Equal(t, step.left, versions(), "before %d", step.before)
+		if step.before == 30 { // of 10 is kept and of 20 is not: nobody knows what there was at 15
+			_, err := ledger(t, o.store).StockAt(t.Context(), product.ID, epoch+15)
+			require.ErrorIs(t, err, persistence.ErrNotFound)
+			stock, err := ledger(t, o.store).StockAt(t.Context(), product.ID, epoch+50)
+			require.NoError(t, err)
+			require.Equal(t, uint64(4), stock.Version)
+		}
 	}
 }

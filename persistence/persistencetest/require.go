@@ -134,7 +134,7 @@ func stockAt(movements []persistence.Movement, at inventory.Instant) (stock inve
 			stock.Version = m.After.Version
 		}
 	}
-	if stock.Version == 0 && movements[0].After.Version > 1 {
+	if movements[0].After.Version > 1 && at < movements[0].At {
 		return inventory.Stock{}, persistence.ErrNotFound
 	}
 	return stock, nil

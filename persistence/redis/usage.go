@@ -84,7 +84,7 @@ func (u *UsageExchange) send(ctx context.Context) {
 // Hear is that of [persistence.UsageExchange].
 func (u *UsageExchange) Hear(hear func([]persistence.Usage)) {
 	last := map[persistence.Publisher]inventory.Instant{}
-	l := listener{server: u.server, channel: u.channel(), connected: func() {}, failed: func(error) { u.failures.Add(1) },
+	l := listener{server: u.server, channel: u.channel(), connected: func() {}, failed: func(error) {},
 		hear: func(sealed []byte) {
 			m, err := u.server.seal.usages(sealed)
 			switch {

@@ -43,6 +43,7 @@ func scanMovement(row scanner, m *persistence.Movement) error {
 // selectStockAt adds up the movements of until a moment, from what there was before the
 // oldest that is kept: the moments of what was imported do not ascend with the versions.
 const selectStockAt = `SELECT coalesce((SELECT stock_version FROM stock_movements WHERE product_id = ?1 ORDER BY stock_version LIMIT 1), 0),
+	coalesce((SELECT at FROM stock_movements WHERE product_id = ?1 ORDER BY stock_version LIMIT 1), 0),
 	coalesce(max(CASE WHEN at <= ?2 THEN stock_version END), 0),
 	coalesce((SELECT on_hand - delta_on_hand FROM stock_movements WHERE product_id = ?1 ORDER BY stock_version LIMIT 1), 0)
 		+ coalesce(sum(CASE WHEN at <= ?2 THEN delta_on_hand END), 0),
@@ -55,10 +56,11 @@ const selectStockAt = `SELECT coalesce((SELECT stock_version FROM stock_movement
 // StockAt adds up the ledger of a product.
 func (s *Store) StockAt(ctx context.Context, product inventory.ID, at inventory.Instant) (stock inventory.Stock, err error) {
 	var oldest uint64
+	var kept inventory.Instant
 	err = s.one(ctx, func(row scanner) error {
-		return row.Scan(&oldest, &stock.Version, &stock.OnHand, &stock.Reserved, &stock.Committed)
+		return row.Scan(&oldest, &kept, &stock.Version, &stock.OnHand, &stock.Reserved, &stock.Committed)
 	}, selectStockAt, product[:], int64(at))
-	if err == nil && stock.Version == 0 && oldest > 1 {
+	if err == nil && oldest > 1 && at < kept {
 		err = persistence.ErrNotFound
 	}
 	if err != nil {
