@@ -9,7 +9,7 @@
 // of them can differ from another. A route that is not in it does not exist, and
 // a row without a caller class is refused at start.
 //
-// Bodies are described once too, by the structs in transfer.go: their schemas are
+// Bodies are described once too, by the structs in transfer.go and transfer_account.go: their schemas are
 // what /openapi.json shows and what a request is checked against.
 //
 // # The life of a request

@@ -15,8 +15,8 @@ import (
 
 // The ticker writes to a kernel's socket, and never waits. An encrypted connection cannot
 // be written to in that way, so between the two is a pair of sockets, and two goroutines
-// that carry bytes. That takes some 20 KiB a client more: where there are many, let a proxy
-// encrypt.
+// that carry bytes. That takes two descriptors, stacks and buffers more a client: where there
+// are many, let a proxy encrypt.
 
 // bridgeBytes is how much a bridge carries at a time.
 const bridgeBytes = 4 << 10
