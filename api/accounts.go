@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"log/slog"
 	"net/mail"
 	"strings"
 	"unicode"
@@ -157,9 +158,14 @@ func me(x *exchange) {
 
 // failHashing answers when no password could be hashed in time. It is counted, and
 // logged for those who look for it only: whoever floods us must not fill the log.
+// That nothing could be hashed at all is another matter.
 func (x *exchange) failHashing(err error) {
 	x.server.metrics.hashesRefused.Inc()
-	x.server.log.Debug("a password was not hashed", "error", err, "request_id", string(x.requestID))
+	level := slog.LevelError
+	if errors.Is(err, password.ErrBusy) {
+		level = slog.LevelDebug
+	}
+	x.server.log.Log(x.server.living, level, "a password was not hashed", "error", err, "request_id", string(x.requestID))
 	x.fail(inventory.CodeOverloaded, "Too many people are logging in at this moment. Try again.")
 }
 

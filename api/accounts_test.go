@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -175,6 +176,10 @@ func TestRefusedHashesAreCountedAndNotLogged(t *testing.T) {
 	require.EqualValues(t, 1, s.counter("http_server_password_hashes_refused_total"))
 	require.NotContains(t, s.log.String(), "level=WARN")
 	require.NotContains(t, s.log.String(), "level=ERROR")
+
+	x.failHashing(errors.New("no process"))
+	require.Equal(t, 503, ctx.Response.StatusCode())
+	require.Contains(t, s.log.String(), `level=ERROR msg="a password was not hashed" error="no process"`)
 }
 
 func TestAPIKeysAreTrustedForAMinute(t *testing.T) {

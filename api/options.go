@@ -14,6 +14,7 @@ import (
 	"holdfast/actors"
 	"holdfast/api/ticker"
 	"holdfast/internal/clock"
+	"holdfast/internal/password"
 	"holdfast/internal/token"
 	"holdfast/persistence"
 )
@@ -73,9 +74,8 @@ type Options struct {
 	PageOrigins []string
 	// TokenCacheEntries bounds the cache of verified credentials.
 	TokenCacheEntries int
-	// PasswordsParallel bounds the passwords hashed at a time; zero is half of the
-	// processors, and one at least.
-	PasswordsParallel int
+	// Hasher hashes passwords; nil is one that does so in this process.
+	Hasher *password.Hasher
 }
 
 // complete checks what is required and fills in the defaults.
@@ -98,6 +98,9 @@ func (o Options) complete() (Options, error) {
 		if err := CheckOrigin(origin); err != nil {
 			return o, fmt.Errorf("api: Options.Origins or PageOrigins: %w", err)
 		}
+	}
+	if o.Hasher == nil {
+		o.Hasher = password.NewHasher(0)
 	}
 	setDefault(&o.TokenCacheEntries, token.CacheEntriesDefault)
 	if o.Version == "" {

@@ -100,7 +100,7 @@ func New(options Options) (*Server, error) {
 		catalogue: catalogue{store: options.Store, cache: options.Cache, clock: options.Clock, editing: map[inventory.ID]chan struct{}{}, settling: map[inventory.ID]bool{}, categories: map[string]bool{}},
 		tokens:    token.NewCache(options.TokenCacheEntries), keys: token.NewCache(keyCacheEntries),
 		revocations: token.NewRevocations(), rereading: map[inventory.ID]bool{},
-		hasher: password.NewHasher(options.PasswordsParallel), logins: newThrottle(), limits: newLimits(options.RateLimits),
+		hasher: options.Hasher, logins: newThrottle(), limits: newLimits(options.RateLimits),
 		versionWaiters: newTally(versionWaitersMax, versionWaitersPerAddressMax),
 		exports:        newTally(exportsMax, 0),
 		connections:    newTally(options.ConnectionsMax, options.ConnectionsPerAddressMax)}

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"holdfast/internal/clock"
+	"holdfast/internal/password"
 	"holdfast/persistence"
 )
 
@@ -35,6 +36,7 @@ type program struct {
 }
 
 func main() {
+	password.Work()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal asks, the second one ends the process at once.
 	context.AfterFunc(ctx, stop)

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"holdfast/internal/clock"
+	"holdfast/internal/password"
 )
 
 // patience bounds every wait of a test; it is never waited for when all is well.
@@ -25,10 +26,11 @@ const patience = 20 * time.Second
 // foreignVariables are options without our prefix.
 var foreignVariables = []string{"STATE_DIRECTORY", "DATABASE_URL", "DATABASE_URL_FILE", "REDIS_URL", "REDIS_URL_FILE"}
 
-// TestMain takes the options away that the developer's own environment has, and
+// TestMain hashes passwords for the servers in this process, takes the options away that the developer's own environment has, and
 // keeps the servers in this process from raising the number of processors again
 // and again.
 func TestMain(m *testing.M) {
+	password.Work()
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
 		if strings.HasPrefix(name, environmentPrefix) || slices.Contains(foreignVariables, name) {

@@ -16,9 +16,10 @@ const memoryShare = 0.9
 
 // takeMemory makes the collector work harder before the heap comes near to what the
 // process's control group lets it have: without, it lets the heap double, and the kernel
-// kills a process that could have lived. It returns the limit, or 0 when there is none, or
-// when GOMEMLIMIT has set one. system is the root of the file system.
-func takeMemory(environment string, system fs.FS) int64 {
+// kills a process that could have lived. others is what other processes of the program take
+// from it, half of it at most. It returns the limit, or 0 when there is none, or when
+// GOMEMLIMIT has set one. system is the root of the file system.
+func takeMemory(environment string, system fs.FS, others int64) int64 {
 	if environment != "" {
 		return 0
 	}
@@ -26,7 +27,7 @@ func takeMemory(environment string, system fs.FS) int64 {
 	if allowed == math.MaxInt64 {
 		return 0
 	}
-	limit := int64(float64(allowed) * memoryShare)
+	limit := int64(float64(allowed-min(others, allowed/2)) * memoryShare)
 	debug.SetMemoryLimit(limit)
 	return limit
 }

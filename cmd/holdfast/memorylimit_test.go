@@ -45,10 +45,12 @@ func TestTheHeapIsKeptWithinTheBound(t *testing.T) {
 	before := debug.SetMemoryLimit(-1)
 	t.Cleanup(func() { debug.SetMemoryLimit(before) })
 	system := fstest.MapFS{"proc/self/cgroup": {Data: []byte("0::/\n")}, "sys/fs/cgroup/memory.max": {Data: []byte("2147483648\n")}}
-	require.Zero(t, takeMemory("1GiB", system))
+	require.Zero(t, takeMemory("1GiB", system, 0))
 	require.Equal(t, before, debug.SetMemoryLimit(-1), "the environment wins")
-	require.Zero(t, takeMemory("", fstest.MapFS{}))
+	require.Zero(t, takeMemory("", fstest.MapFS{}, 0))
 	require.Equal(t, before, debug.SetMemoryLimit(-1))
-	require.EqualValues(t, 1_932_735_283, takeMemory("", system))
+	require.EqualValues(t, 1_932_735_283-90_000_000, takeMemory("", system, 100_000_000), "others need some of it")
+	require.EqualValues(t, 1_932_735_283/2, takeMemory("", system, 1<<40), "but not all")
+	require.EqualValues(t, 1_932_735_283, takeMemory("", system, 0))
 	require.EqualValues(t, 1_932_735_283, debug.SetMemoryLimit(-1))
 }

@@ -54,7 +54,7 @@ type serverOptions struct {
 	MovementRetention        time.Duration `env:"HOLDFAST_MOVEMENT_RETENTION" default:"0s" help:"How long the movements of a product's stock are kept, but the newest, such as 8760h; at least 168h. 0s is for ever."`
 	OrderRetention           time.Duration `env:"HOLDFAST_ORDER_RETENTION" default:"0s" help:"How long an order is kept after its last change, once nothing of it is held or to be shipped, such as 2160h; at least 168h. Until then it can be returned. Orders that count towards a limit per customer stay. 0s is for ever."`
 	OwnerConfirm             bool          `env:"HOLDFAST_OWNER_CONFIRM" default:"true" negatable:"" help:"Let customers confirm their own orders, without a payment system."`
-	PasswordsParallel        int           `env:"HOLDFAST_PASSWORDS_PARALLEL" default:"0" help:"Passwords that are hashed at a time; 0 is half of the processors, one at least."`
+	PasswordsParallel        int           `env:"HOLDFAST_PASSWORDS_PARALLEL" default:"0" help:"Passwords that are hashed at a time, each by a process of its own that gives way to the server; 0 is half of the processors, one at least."`
 	RateAddressUnits         int           `env:"HOLDFAST_RATE_ADDRESS_UNITS" default:"1000" help:"What one address from outside may ask for in a second without a login, in the units of x-cost of /openapi.json; then it is answered 429. 0 is no bound."`
 	RateCustomerOrders       int           `env:"HOLDFAST_RATE_CUSTOMER_ORDERS" default:"50" help:"Orders that one customer may try to place in a second; 0 is no bound."`
 	RateCustomerUnits        int           `env:"HOLDFAST_RATE_CUSTOMER_UNITS" default:"500" help:"What else one customer may ask for in a second, in the units of x-cost; 0 is no bound."`

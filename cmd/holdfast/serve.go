@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 
+	"holdfast/internal/password"
 	"holdfast/persistence"
 )
 
@@ -25,7 +26,8 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(processorsFactor * runtime.GOMAXPROCS(0))
 	}
-	if limit := takeMemory(os.Getenv("GOMEMLIMIT"), os.DirFS("/")); limit > 0 {
+	hashing := int64(password.Parallel(c.PasswordsParallel)) * password.WorkerBytes
+	if limit := takeMemory(os.Getenv("GOMEMLIMIT"), os.DirFS("/"), hashing); limit > 0 {
 		p.log.Info("the heap is kept within the memory that the system lets this process have", "bytes", limit)
 	}
 	s, err := startServer(ctx, p, &c.serverOptions)

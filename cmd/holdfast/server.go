@@ -14,6 +14,7 @@ import (
 
 	"holdfast/actors"
 	"holdfast/api"
+	"holdfast/internal/password"
 	"holdfast/persistence"
 	"holdfast/persistence/journal"
 )
@@ -27,7 +28,9 @@ type server struct {
 	// signingKey is that of access tokens.
 	signingKey []byte
 	hints      *hints
-	front      *api.Server
+	// hasher works in processes of its own, and ends them.
+	hasher *password.Hasher
+	front  *api.Server
 	// listener and admin are where the front listens.
 	listener, admin net.Listener
 	journal         *journal.Journal
@@ -98,10 +101,11 @@ func (s *server) listen(_ context.Context, p *program, options *serverOptions) (
 	if err != nil {
 		return err
 	}
+	s.hasher = password.NewWorkerHasher(options.PasswordsParallel)
 	connections, sockets := connectionsMax(options.ConnectionsMax, options.WSConnectionsMax, encryption != nil)
 	if s.front, err = api.New(api.Options{Store: s.store.Store, Cache: s.hints.cache, PingRedis: s.hints.ping(), Usages: s.hints.usages, SigningKey: s.signingKey, Clock: p.clock, Log: p.log, Registry: registry,
 		Version: versionText(), StrictTransport: options.TLSCertificateFile != "", StaffFactorOff: !options.StaffSecondFactor, SendMail: mailer(options.MailCommand), OwnerConfirmOff: !options.OwnerConfirm, ConnectionsMax: connections,
-		ConnectionsPerAddressMax: options.ConnectionsPerAddressMax, PasswordsParallel: options.PasswordsParallel,
+		ConnectionsPerAddressMax: options.ConnectionsPerAddressMax, Hasher: s.hasher,
 		SocketsMax: sockets, SocketsPerAddressMax: options.WSConnectionsPerAddressMax,
 		SocketsPerUserMax: options.WSConnectionsPerUserMax, Origins: options.WSOrigins, PageOrigins: options.CORSOrigins, TrustedProxies: proxies,
 		RateLimits: api.RateLimits{OrdersPerCustomer: options.RateCustomerOrders, UnitsPerCustomer: options.RateCustomerUnits, UnitsPerAddress: options.RateAddressUnits}}); err != nil {
@@ -268,6 +272,9 @@ func (s *server) close(ctx context.Context) error {
 	var failures []error
 	if s.front != nil {
 		failures = append(failures, s.front.Shutdown(ctx))
+	}
+	if s.hasher != nil {
+		s.hasher.Close()
 	}
 	if s.engine != nil {
 		failures = append(failures, s.engine.Stop(ctx))

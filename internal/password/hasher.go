@@ -19,23 +19,52 @@ const (
 	waitersPerTurn = 32
 )
 
+// deriver makes the key of one password at a time.
+type deriver interface {
+	derive(password string, p parameters) ([]byte, error)
+	close()
+}
+
 // Hasher hashes and verifies passwords, few at a time: nobody has to prove who
 // they are to make it work, and whoever is selling needs the processors too.
 type Hasher struct {
-	turns   chan struct{}
+	// idle are those that have nothing to do.
+	idle    chan deriver
 	waiters atomic.Int64
+	closed  atomic.Bool
 	// dummy is verified for accounts that do not exist or have no password, so
 	// that they cost the same time as any other.
-	dummy string
+	dummy parameters
 }
 
-// NewHasher returns a hasher that works on parallel passwords at a time; zero is
-// half of the processors, and one at least.
+// NewHasher returns a hasher that works on parallel passwords at a time, in this
+// process; zero is half of the processors, and one at least.
 func NewHasher(parallel int) *Hasher {
-	if parallel <= 0 {
-		parallel = parallelDefault(runtime.NumCPU(), runtime.GOMAXPROCS(0))
+	return newHasher(parallel, func() deriver { return inProcess{} })
+}
+
+// NewWorkerHasher is [NewHasher] with a process for each that works at a time, which gets
+// the processors when nobody else wants them; see [Work], which the program must call.
+func NewWorkerHasher(parallel int) *Hasher {
+	return newHasher(parallel, func() deriver { return &worker{} })
+}
+
+func newHasher(parallel int, next func() deriver) *Hasher {
+	parallel = Parallel(parallel)
+	h := &Hasher{idle: make(chan deriver, parallel), dummy: fresh()}
+	h.dummy.key = make([]byte, keyBytes) // that of no password
+	for range parallel {
+		h.idle <- next()
 	}
-	return &Hasher{turns: make(chan struct{}, parallel), dummy: hash("the password of nobody")}
+	return h
+}
+
+// Parallel is how many passwords a hasher works on that was asked for so many.
+func Parallel(asked int) int {
+	if asked > 0 {
+		return asked
+	}
+	return parallelDefault(runtime.NumCPU(), runtime.GOMAXPROCS(0))
 }
 
 // parallelDefault is half of the processors. Go's own number is no measure of
@@ -43,51 +72,85 @@ func NewHasher(parallel int) *Hasher {
 // container has been given no more than that.
 func parallelDefault(machine, golang int) int { return max(1, min(machine, golang)/2) }
 
-// Hash returns the PHC string of a password, or [ErrBusy].
+// Hash returns the PHC string of a password. The error is [ErrBusy], or tells why nothing
+// can be hashed.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
-	if err := h.enter(ctx); err != nil {
+	p := fresh()
+	var err error
+	if p.key, err = h.derive(ctx, password, p); err != nil {
 		return "", err
 	}
-	defer h.leave()
-	return hash(normalise(password)), nil
+	return p.String(), nil
 }
 
 // Verify reports whether password has the hash phc. An empty phc matches no
-// password and takes as long as any other. The error is [ErrBusy], or wraps
-// [ErrHash].
+// password and takes as long as any other. The error is [ErrBusy], wraps [ErrHash], or
+// tells why nothing can be hashed.
 func (h *Hasher) Verify(ctx context.Context, password, phc string) (bool, error) {
-	if err := h.enter(ctx); err != nil {
-		return false, err
+	p := h.dummy
+	if phc != "" {
+		var err error
+		if p, err = parse(phc); err != nil {
+			return false, err
+		}
 	}
-	defer h.leave()
-	password = normalise(password)
-	if phc == "" {
-		_, err := verify(password, h.dummy)
-		return false, err
-	}
-	return verify(password, phc)
+	key, err := h.derive(ctx, password, p)
+	return err == nil && phc != "" && p.has(key), err
 }
 
-func (h *Hasher) enter(ctx context.Context) error {
+// Close ends the processes of a hasher that has some. Nothing must be asked afterwards.
+func (h *Hasher) Close() {
+	h.closed.Store(true)
+	h.closeIdle()
+}
+
+// derive waits for a turn, and takes it.
+func (h *Hasher) derive(ctx context.Context, password string, p parameters) ([]byte, error) {
+	turn, err := h.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer h.leave(turn)
+	return turn.derive(normalise(password), p)
+}
+
+func (h *Hasher) enter(ctx context.Context) (deriver, error) {
 	select {
-	case h.turns <- struct{}{}:
-		return nil
+	case turn := <-h.idle:
+		return turn, nil
 	default:
 	}
 	defer h.waiters.Add(-1)
-	if h.waiters.Add(1) > int64(cap(h.turns)*waitersPerTurn) {
-		return ErrBusy
+	if h.waiters.Add(1) > int64(cap(h.idle)*waitersPerTurn) {
+		return nil, ErrBusy
 	}
 	timer := time.NewTimer(waitMax)
 	defer timer.Stop()
 	select {
-	case h.turns <- struct{}{}:
-		return nil
+	case turn := <-h.idle:
+		return turn, nil
 	case <-timer.C:
-		return ErrBusy
+		return nil, ErrBusy
 	case <-ctx.Done():
-		return ErrBusy
+		return nil, ErrBusy
 	}
 }
 
-func (h *Hasher) leave() { <-h.turns }
+func (h *Hasher) leave(turn deriver) {
+	h.idle <- turn
+	if h.closed.Load() {
+		h.closeIdle()
+	}
+}
+
+// closeIdle ends those that have nothing to do; others end when they come back.
+func (h *Hasher) closeIdle() {
+	for {
+		select {
+		case turn := <-h.idle:
+			turn.close()
+		default:
+			return
+		}
+	}
+}

@@ -11,9 +11,13 @@
 //
 // Hashing is made to be expensive: about 19 MiB and tens of milliseconds. The
 // [Hasher] therefore runs on half of the processors, and lets only a bounded
-// number wait for a bounded time; further ones get [ErrBusy]. Each hash takes its
-// memory anew: the library keeps to itself the function that could use a block
-// again.
+// number wait for a bounded time; further ones get [ErrBusy].
+//
+// A server hashes in processes of their own ([NewWorkerHasher]). Within one process, Go
+// gives a hash as much of a processor as the goroutines that sell, for 10 ms at a time,
+// and every hash makes the collector look at the whole heap, since the library takes its
+// memory anew each time. The scheduler of the operating system knows better: whoever is
+// nice waits for those who are not.
 //
 // A password is hashed in Unicode's composed form, so that it is the same on a
 // keyboard that sends an accent as a character of its own.
@@ -66,24 +70,38 @@ type parameters struct {
 // normalise returns the form of a password that is counted and hashed (NFC).
 func normalise(password string) string { return norm.NFC.String(password) }
 
-// hash returns the PHC string of password with a fresh salt.
-func hash(password string) string {
+// fresh are the parameters of a new hash, with a salt and no key.
+func fresh() parameters {
 	salt := make([]byte, saltBytes)
 	_, _ = rand.Read(salt) // never fails: crypto/rand ends the process instead
-	key := argon2.IDKey([]byte(password), salt, passes, memoryKiB, parallelism, keyBytes)
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, memoryKiB, passes, parallelism,
-		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(key))
+	return parameters{memory: memoryKiB, time: passes, threads: parallelism, salt: salt}
 }
 
-// verify reports whether password has the hash phc.
-func verify(password, phc string) (bool, error) {
-	p, err := parse(phc)
-	if err != nil {
-		return false, err
-	}
-	key := argon2.IDKey([]byte(password), p.salt, p.time, p.memory, p.threads, uint32(len(p.key)))
-	return subtle.ConstantTimeCompare(key, p.key) == 1, nil
+// String is the PHC string.
+func (p parameters) String() string {
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, p.memory, p.time, p.threads,
+		base64.RawStdEncoding.EncodeToString(p.salt), base64.RawStdEncoding.EncodeToString(p.key))
 }
+
+// has reports whether key is that of p.
+func (p parameters) has(key []byte) bool { return subtle.ConstantTimeCompare(key, p.key) == 1 }
+
+// keyBytes is how long the key has to be.
+func (p parameters) keyBytes() int {
+	if len(p.key) > 0 {
+		return len(p.key)
+	}
+	return keyBytes
+}
+
+// inProcess derives keys in this process.
+type inProcess struct{}
+
+func (inProcess) derive(password string, p parameters) ([]byte, error) {
+	return argon2.IDKey([]byte(password), p.salt, p.time, p.memory, p.threads, uint32(p.keyBytes())), nil
+}
+
+func (inProcess) close() {}
 
 // parse reads a PHC string and checks it against the caps.
 func parse(phc string) (parameters, error) {

@@ -57,7 +57,7 @@ func TestHashesBeyondTheCapsAreRefused(t *testing.T) {
 
 func TestFullHasherAnswersBusy(t *testing.T) {
 	h := NewHasher(1)
-	h.turns <- struct{}{}
+	turn := <-h.idle
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	_, err := h.Hash(ctx, "anything")
@@ -66,7 +66,7 @@ func TestFullHasherAnswersBusy(t *testing.T) {
 	_, err = h.Verify(context.Background(), "anything", "")
 	require.ErrorIs(t, err, ErrBusy)
 	h.waiters.Store(0)
-	<-h.turns
+	h.leave(turn)
 	_, err = h.Hash(context.Background(), "anything")
 	require.NoError(t, err)
 }
@@ -75,24 +75,31 @@ func TestParallelHashesAreBounded(t *testing.T) {
 	h := NewHasher(2)
 	nobodyWaits, cancel := context.WithCancel(context.Background())
 	cancel()
-	for range 2 {
-		require.NoError(t, h.enter(nobodyWaits))
+	var turns [2]deriver
+	for n := range turns {
+		var err error
+		turns[n], err = h.enter(nobodyWaits)
+		require.NoError(t, err)
 	}
-	require.ErrorIs(t, h.enter(nobodyWaits), ErrBusy, "a third does not begin")
-	h.leave()
-	require.NoError(t, h.enter(nobodyWaits), "before one of them has ended")
+	_, err := h.enter(nobodyWaits)
+	require.ErrorIs(t, err, ErrBusy, "a third does not begin")
+	h.leave(turns[0])
+	turns[0], err = h.enter(nobodyWaits)
+	require.NoError(t, err, "before one of them has ended")
 
 	var group sync.WaitGroup
 	for range 4 { // some wait, and one of two turns is enough for all
 		group.Go(func() {
-			_, err := h.Verify(context.Background(), "anything", "no hash")
-			assert.ErrorIs(t, err, ErrHash)
+			turn, err := h.enter(context.Background())
+			if assert.NoError(t, err) {
+				h.leave(turn)
+			}
 		})
 	}
-	h.leave()
+	h.leave(turns[0])
 	group.Wait()
-	h.leave()
-	require.Empty(t, h.turns)
+	h.leave(turns[1])
+	require.Len(t, h.idle, 2)
 	require.Zero(t, h.waiters.Load())
 }
 
@@ -103,7 +110,7 @@ func TestHashesLeaveHalfOfTheProcessors(t *testing.T) {
 	} {
 		require.Equal(t, c.want, parallelDefault(c.machine, c.golang), "%+v", c)
 	}
-	require.LessOrEqual(t, cap(NewHasher(0).turns), max(1, runtime.NumCPU()/2))
+	require.LessOrEqual(t, cap(NewHasher(0).idle), max(1, runtime.NumCPU()/2))
 }
 
 // The same password comes composed from one keyboard and decomposed from another.

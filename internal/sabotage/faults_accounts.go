@@ -26,6 +26,18 @@ var accountFaults = []fault{
 		test:          in(commandFolder, "TestRow45CanarySecrets"),
 	},
 	{
+		name:          "hashes-as-urgent-as-orders",
+		meaning:       "Whoever logs in takes the processors from those who sell.",
+		substitutions: []substitution{{"internal/password/nice_linux.go", "		_ = unix.Setpriority(unix.PRIO_PROCESS, 0, niceness) // to be nicer is always allowed\n", "		_ = unix.Setpriority\n"}},
+		test:          in("internal/password", "TestAProcessGivesWayAndKnowsNoSecrets"),
+	},
+	{
+		name:          "hash-after-a-death-fails",
+		meaning:       "Nobody can log in any more once a process that hashed has died.",
+		substitutions: []substitution{{"internal/password/worker.go", "if err != nil && running {", "if false && running {"}},
+		test:          in("internal/password", "TestAProcessThatDiedIsReplaced"),
+	},
+	{
 		name:          "factor-code-good-twice",
 		meaning:       "A code is good again while its time lasts.",
 		substitutions: []substitution{{secondsFile, " && candidate > last", ""}},

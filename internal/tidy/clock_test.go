@@ -22,6 +22,7 @@ var realTime = exemptions{
 	"api/reading.go time.Now":                        "a deadline of a connection, which the kernel keeps",
 	"api/socket_tls.go time.Now":                     "the same",
 	"internal/password/hasher.go time.NewTimer":      "how long a caller waits for a processor",
+	"internal/password/worker.go time.AfterFunc":     "how long another process works on a hash",
 	"internal/testserver/process.go time.NewTicker":  "the pause before a server is asked again",
 	"persistence/postgres/transaction.go time.After": "the pause before a transaction that conflicted is done again",
 }

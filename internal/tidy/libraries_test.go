@@ -41,7 +41,7 @@ var theLibraries = libraries{
 	{path: "golang.org/x/crypto", users: []string{"internal/password"}},
 	{path: "golang.org/x/sync/errgroup", users: []string{"actors"}},
 	{path: "golang.org/x/text/unicode/norm", users: []string{"internal/password", "persistence"}},
-	{path: "golang.org/x/sys", users: []string{"actors", "api/ticker", "bench/cage", "cmd/...", "persistence/journal"}},
+	{path: "golang.org/x/sys", users: []string{"actors", "api/ticker", "bench/cage", "cmd/...", "internal/password", "persistence/journal"}},
 	{path: "modernc.org/sqlite", users: []string{"persistence/sqlite"}},
 	{path: "pgregory.net/rapid", tests: []string{"..."}},
 }

@@ -1,0 +1,152 @@
+package password
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+)
+
+const (
+	// workerName is what a process that hashes passwords is called, and how it is known.
+	workerName = "holdfast-passwords"
+	// workMax is how long one hash takes at most, on processors that others want too.
+	workMax = 30 * time.Second
+)
+
+// WorkerBytes is about the memory that one process of [NewWorkerHasher] takes.
+const WorkerBytes = 48 << 20
+
+// question is what a worker is asked, one after the other; answer is its answer.
+type question struct {
+	Password, Salt []byte
+	Time, Memory   uint32
+	Threads        uint8
+	KeyBytes       int
+}
+
+type answer struct{ Key []byte }
+
+// Work makes keys of passwords for the process that has started this one, and does not
+// return; in every other process it does nothing. A program that uses [NewWorkerHasher]
+// must call it before anything else.
+func Work() {
+	if os.Args[0] != workerName {
+		return
+	}
+	// A service manager and a terminal tell every process of a server to end. This one
+	// ends when nobody can ask it any more: whoever is logging in then gets an answer.
+	signal.Ignore(os.Interrupt, syscall.SIGTERM)
+	if err := work(os.Stdin, os.Stdout); err != nil {
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// work answers questions until there are no more.
+func work(questions io.Reader, answers io.Writer) error {
+	decoder, encoder := json.NewDecoder(questions), json.NewEncoder(answers)
+	for {
+		var q question
+		switch err := decoder.Decode(&q); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("read what to hash: %w", err)
+		}
+		key, _ := inProcess{}.derive(string(q.Password), parameters{memory: q.Memory, time: q.Time,
+			threads: q.Threads, salt: q.Salt, key: make([]byte, q.KeyBytes)})
+		if err := encoder.Encode(answer{Key: key}); err != nil {
+			return fmt.Errorf("answer with a key: %w", err)
+		}
+		// The next hash finds the memory of this one, instead of having its own beside it.
+		runtime.GC()
+	}
+}
+
+// worker derives keys in a process of its own, which starts when it is needed first, and
+// again after it has died.
+type worker struct {
+	command *exec.Cmd
+	stdin   io.WriteCloser
+	encoder *json.Encoder
+	decoder *json.Decoder
+}
+
+func (w *worker) derive(password string, p parameters) ([]byte, error) {
+	q := question{Password: []byte(password), Salt: p.salt, Time: p.time, Memory: p.memory, Threads: p.threads, KeyBytes: p.keyBytes()}
+	running := w.command != nil
+	key, err := w.ask(&q)
+	if err != nil && running {
+		key, err = w.ask(&q) // it has died since it was asked last
+	}
+	return key, err
+}
+
+// ask asks once. After an error there is no process any more.
+func (w *worker) ask(q *question) ([]byte, error) {
+	if err := w.start(); err != nil {
+		return nil, fmt.Errorf("start a process that hashes passwords: %w", err)
+	}
+	process := w.command.Process
+	timer := time.AfterFunc(workMax, func() { _ = process.Kill() }) // unless it has just ended
+	var a answer
+	err := w.encoder.Encode(q)
+	if err == nil {
+		err = w.decoder.Decode(&a)
+	}
+	if err == nil && len(a.Key) != q.KeyBytes {
+		err = errors.New("the key has another length")
+	}
+	if !timer.Stop() {
+		err = fmt.Errorf("no answer within %v", workMax)
+	}
+	if err == nil {
+		return a.Key, nil
+	}
+	w.close()
+	return nil, fmt.Errorf("ask a process that hashes passwords: %w", err)
+}
+
+// start starts the process if there is none.
+func (w *worker) start() error {
+	if w.command != nil {
+		return nil
+	}
+	path, err := executable()
+	if err != nil {
+		return err
+	}
+	// It needs nothing of what the environment tells, and secrets least.
+	command := &exec.Cmd{Path: path, Args: []string{workerName}, Env: []string{}}
+	stdin, err := command.StdinPipe()
+	if err != nil {
+		return err
+	}
+	stdout, err := command.StdoutPipe()
+	if err != nil {
+		return errors.Join(err, stdin.Close())
+	}
+	if err := startNice(command); err != nil {
+		return err
+	}
+	w.command, w.stdin, w.encoder, w.decoder = command, stdin, json.NewEncoder(stdin), json.NewDecoder(stdout)
+	return nil
+}
+
+// close ends the process if there is one.
+func (w *worker) close() {
+	if w.command == nil {
+		return
+	}
+	_ = w.stdin.Close()          // nothing that was written is missed
+	_ = w.command.Process.Kill() // it may have ended
+	_ = w.command.Wait()         // how it ended is no matter
+	w.command = nil
+}
