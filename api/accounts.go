@@ -109,6 +109,10 @@ func login(x *exchange) {
 // checkLogin returns the account that address and password open, or the zero User.
 // When it could not look, it has answered, and evaluated is false.
 func (x *exchange) checkLogin(email string, valid bool, secret string) (user persistence.User, evaluated bool) {
+	if x.server.hasher.Full() {
+		x.failHashing(password.ErrBusy)
+		return persistence.User{}, false
+	}
 	if valid {
 		var err error
 		if user, err = x.findUser(email); err != nil {

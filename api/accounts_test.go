@@ -2,9 +2,11 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -180,6 +182,30 @@ func TestRefusedHashesAreCountedAndNotLogged(t *testing.T) {
 	x.failHashing(errors.New("no process"))
 	require.Equal(t, 503, ctx.Response.StatusCode())
 	require.Contains(t, s.log.String(), `level=ERROR msg="a password was not hashed" error="no process"`)
+}
+
+// slowHash takes about a second to check, and matches nothing.
+const slowHash = "$argon2id$v=19$m=131072,t=8,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+// Who logs in again and again while others do must not make the database look them up.
+func TestALoginThatWouldWaitInVainCostsNothing(t *testing.T) {
+	hasher := password.NewHasher(1)
+	s := newStand(t, func(o *Options) { o.Hasher = hasher })
+	enough, cancel := context.WithCancel(context.Background())
+	var crowd sync.WaitGroup
+	defer crowd.Wait()
+	defer cancel()
+	for range 40 {
+		crowd.Go(func() { _, _ = hasher.Verify(enough, "anything", slowHash) })
+	}
+	require.Eventually(t, hasher.Full, socketPatience, time.Millisecond)
+	asked := s.store.asked
+	got := s.do(loginWith("customer@example.org", goodPassword))
+	require.Equal(t, 503, got.status)
+	require.Equal(t, "overloaded", got.text("code"))
+	require.NotEmpty(t, got.header.Get("Retry-After"))
+	require.Equal(t, asked, s.store.asked)
+	require.EqualValues(t, 1, s.counter("http_server_password_hashes_refused_total"))
 }
 
 func TestAPIKeysAreTrustedForAMinute(t *testing.T) {

@@ -98,6 +98,10 @@ func (h *Hasher) Verify(ctx context.Context, password, phc string) (bool, error)
 	return err == nil && phc != "" && p.has(key), err
 }
 
+// Full reports whether whoever comes now would be told [ErrBusy] at once, so that nothing else
+// need be done for them.
+func (h *Hasher) Full() bool { return h.waiters.Load() >= int64(cap(h.idle)*waitersPerTurn) }
+
 // Close ends the processes of a hasher that has some. Nothing must be asked afterwards.
 func (h *Hasher) Close() {
 	h.closed.Store(true)

@@ -133,7 +133,7 @@ func (w *worker) start() error {
 	if err != nil {
 		return errors.Join(err, stdin.Close())
 	}
-	if err := startNice(command); err != nil {
+	if err := startIdle(command); err != nil {
 		return err
 	}
 	w.command, w.stdin, w.encoder, w.decoder = command, stdin, json.NewEncoder(stdin), json.NewDecoder(stdout)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 )
 
 func TestMain(m *testing.M) {
@@ -66,6 +67,10 @@ func TestAProcessThatDiedIsReplaced(t *testing.T) {
 	require.NotEqual(t, first.Pid, onlyWorker(t, h).command.Process.Pid)
 }
 
+// policyField is the number of the field of /proc/pid/stat, from 1, that has the policy of the
+// scheduler; two come before the end of the name.
+const policyField = 41
+
 func TestAProcessGivesWayAndKnowsNoSecrets(t *testing.T) {
 	t.Setenv("DATABASE_URL", "postgres://user:password@host/database")
 	h := newWorkers(t, 1)
@@ -84,15 +89,15 @@ func TestAProcessGivesWayAndKnowsNoSecrets(t *testing.T) {
 		require.NoError(t, err)
 		_, fields, found := strings.Cut(string(stat), ") ") // the name of the thread may have spaces
 		require.True(t, found)
-		require.Equal(t, strconv.Itoa(niceness), strings.Fields(fields)[16], "proc(5), field 19")
+		require.Equal(t, strconv.Itoa(unix.SCHED_IDLE), strings.Fields(fields)[policyField-3], "a thread of the process")
 	}
 	own, err := os.ReadFile("/proc/self/stat")
 	require.NoError(t, err)
 	_, fields, _ := strings.Cut(string(own), ") ")
-	require.Equal(t, "0", strings.Fields(fields)[16], "the server itself")
+	require.Equal(t, strconv.Itoa(unix.SCHED_NORMAL), strings.Fields(fields)[policyField-3], "this process")
 }
 
-// Each thread that starts a process is a nice one, and none may go on to sell.
+// Each thread that starts a process is an idle one, and none may go on to sell.
 func TestProcessesWorkSideBySideAndEndWithTheHasher(t *testing.T) {
 	h := NewWorkerHasher(3)
 	var group sync.WaitGroup

@@ -28,7 +28,7 @@ var accountFaults = []fault{
 	{
 		name:          "hashes-as-urgent-as-orders",
 		meaning:       "Whoever logs in takes the processors from those who sell.",
-		substitutions: []substitution{{"internal/password/nice_linux.go", "		_ = unix.Setpriority(unix.PRIO_PROCESS, 0, niceness) // to be nicer is always allowed\n", "		_ = unix.Setpriority\n"}},
+		substitutions: []substitution{{"internal/password/idle_linux.go", "Policy: unix.SCHED_IDLE", "Policy: unix.SCHED_NORMAL"}},
 		test:          in("internal/password", "TestAProcessGivesWayAndKnowsNoSecrets"),
 	},
 	{

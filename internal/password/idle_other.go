@@ -10,5 +10,5 @@ import (
 // executable is the program that runs.
 func executable() (string, error) { return os.Executable() }
 
-// startNice starts a command like any other: what it is worth is known on Linux only.
-func startNice(command *exec.Cmd) error { return command.Start() }
+// startIdle starts a command like any other: only Linux is told what it is worth.
+func startIdle(command *exec.Cmd) error { return command.Start() }
