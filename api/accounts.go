@@ -160,14 +160,18 @@ func me(x *exchange) {
 	}
 }
 
+// hashFailureEvery is how often the log tells that passwords cannot be hashed.
+const hashFailureEvery = 60 * inventory.Second
+
 // failHashing answers when no password could be hashed in time. It is counted, and
 // logged for those who look for it only: whoever floods us must not fill the log.
-// That nothing could be hashed at all is another matter.
+// That nothing could be hashed at all is another matter, but one that is told now and then.
 func (x *exchange) failHashing(err error) {
 	x.server.metrics.hashesRefused.Inc()
-	level := slog.LevelError
-	if errors.Is(err, password.ErrBusy) {
-		level = slog.LevelDebug
+	level, last := slog.LevelDebug, x.server.hashFailureAt.Load()
+	if !errors.Is(err, password.ErrBusy) && x.now >= inventory.Instant(last)+hashFailureEvery &&
+		x.server.hashFailureAt.CompareAndSwap(last, int64(x.now)) {
+		level = slog.LevelError
 	}
 	x.server.log.Log(x.server.living, level, "a password was not hashed", "error", err, "request_id", string(x.requestID))
 	x.fail(inventory.CodeOverloaded, "Too many people are logging in at this moment. Try again.")

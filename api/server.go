@@ -51,8 +51,10 @@ type Server struct {
 	// tokens and keys are two caches, so that neither crowds out the other.
 	tokens, keys *token.Cache
 	hasher       *password.Hasher
-	cursors      cursorSealer
-	metrics      *metrics
+	// hashFailureAt is when the log told last that passwords cannot be hashed.
+	hashFailureAt atomic.Int64
+	cursors       cursorSealer
+	metrics       *metrics
 
 	engine   atomic.Pointer[actors.Facade]
 	stopping atomic.Bool

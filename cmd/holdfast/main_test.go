@@ -26,9 +26,9 @@ const patience = 20 * time.Second
 // foreignVariables are options without our prefix.
 var foreignVariables = []string{"STATE_DIRECTORY", "DATABASE_URL", "DATABASE_URL_FILE", "REDIS_URL", "REDIS_URL_FILE"}
 
-// TestMain hashes passwords for the servers in this process, takes the options away that the developer's own environment has, and
-// keeps the servers in this process from raising the number of processors again
-// and again.
+// TestMain hashes passwords for the servers in this process, takes the options away
+// that the developer's own environment has, and keeps the servers in this process from
+// raising the number of processors again and again.
 func TestMain(m *testing.M) {
 	password.Work()
 	for _, variable := range os.Environ() {

@@ -85,7 +85,7 @@ func (s *server) openHints(_ context.Context, p *program, options *serverOptions
 }
 
 // listen opens both listeners and serves on them.
-func (s *server) listen(_ context.Context, p *program, options *serverOptions) (err error) {
+func (s *server) listen(ctx context.Context, p *program, options *serverOptions) (err error) {
 	registry := prometheus.NewRegistry()
 	if s.metrics, err = newEngineMetrics(registry); err == nil {
 		err = s.hints.register(registry)
@@ -101,7 +101,7 @@ func (s *server) listen(_ context.Context, p *program, options *serverOptions) (
 	if err != nil {
 		return err
 	}
-	s.hasher = password.NewWorkerHasher(options.PasswordsParallel)
+	s.hasher = newHasher(ctx, p.log, options.PasswordsParallel)
 	connections, sockets := connectionsMax(options.ConnectionsMax, options.WSConnectionsMax, encryption != nil)
 	if s.front, err = api.New(api.Options{Store: s.store.Store, Cache: s.hints.cache, PingRedis: s.hints.ping(), Usages: s.hints.usages, SigningKey: s.signingKey, Clock: p.clock, Log: p.log, Registry: registry,
 		Version: versionText(), StrictTransport: options.TLSCertificateFile != "", StaffFactorOff: !options.StaffSecondFactor, SendMail: mailer(options.MailCommand), OwnerConfirmOff: !options.OwnerConfirm, ConnectionsMax: connections,
@@ -120,6 +120,18 @@ func (s *server) listen(_ context.Context, p *program, options *serverOptions) (
 	go func() { s.ended <- s.serve(encryption) }()
 	go func() { s.ended <- s.front.ServeAdmin(s.admin) }()
 	return nil
+}
+
+// newHasher returns a hasher with processes of its own. Where the system lets none start,
+// people can log in all the same.
+func newHasher(ctx context.Context, log *slog.Logger, parallel int) *password.Hasher {
+	hasher := password.NewWorkerHasher(parallel)
+	if err := hasher.Check(ctx); err != nil {
+		hasher.Close()
+		log.Warn("the server hashes passwords itself, and orders wait longer for it", "error", err)
+		return password.NewHasher(parallel)
+	}
+	return hasher
 }
 
 // serve serves the API, encrypted or not.

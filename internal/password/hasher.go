@@ -29,7 +29,9 @@ type deriver interface {
 // they are to make it work, and whoever is selling needs the processors too.
 type Hasher struct {
 	// idle are those that have nothing to do.
-	idle    chan deriver
+	idle chan deriver
+	// wait is how long one caller waits.
+	wait    time.Duration
 	waiters atomic.Int64
 	closed  atomic.Bool
 	// dummy is verified for accounts that do not exist or have no password, so
@@ -43,15 +45,15 @@ func NewHasher(parallel int) *Hasher {
 	return newHasher(parallel, func() deriver { return inProcess{} })
 }
 
-// NewWorkerHasher is [NewHasher] with a process for each that works at a time, which gets
-// the processors when nobody else wants them; see [Work], which the program must call.
+// NewWorkerHasher is [NewHasher] with a process for each that works at a time, which gives way
+// to this one; see [Work], which the program must call.
 func NewWorkerHasher(parallel int) *Hasher {
 	return newHasher(parallel, func() deriver { return &worker{} })
 }
 
 func newHasher(parallel int, next func() deriver) *Hasher {
 	parallel = Parallel(parallel)
-	h := &Hasher{idle: make(chan deriver, parallel), dummy: fresh()}
+	h := &Hasher{idle: make(chan deriver, parallel), wait: waitMax, dummy: fresh()}
 	h.dummy.key = make([]byte, keyBytes) // that of no password
 	for range parallel {
 		h.idle <- next()
@@ -98,6 +100,12 @@ func (h *Hasher) Verify(ctx context.Context, password, phc string) (bool, error)
 	return err == nil && phc != "" && p.has(key), err
 }
 
+// Check reports why no password can be hashed, if so. It asks for next to nothing.
+func (h *Hasher) Check(ctx context.Context) error {
+	_, err := h.derive(ctx, "", parameters{memory: 8, time: 1, threads: 1, salt: make([]byte, saltBytes)})
+	return err
+}
+
 // Full reports whether whoever comes now would be told [ErrBusy] at once, so that nothing else
 // need be done for them.
 func (h *Hasher) Full() bool { return h.waiters.Load() >= int64(cap(h.idle)*waitersPerTurn) }
@@ -128,7 +136,7 @@ func (h *Hasher) enter(ctx context.Context) (deriver, error) {
 	if h.waiters.Add(1) > int64(cap(h.idle)*waitersPerTurn) {
 		return nil, ErrBusy
 	}
-	timer := time.NewTimer(waitMax)
+	timer := time.NewTimer(h.wait)
 	defer timer.Stop()
 	select {
 	case turn := <-h.idle:

@@ -15,9 +15,9 @@
 //
 // A server hashes in processes of their own ([NewWorkerHasher]). Within one process, Go
 // gives a hash as much of a processor as the goroutines that sell, for 10 ms at a time,
-// and every hash makes the collector look at the whole heap, since the library takes its
-// memory anew each time. The scheduler of the operating system knows better: whoever is
-// idle to it waits for those who are not.
+// and the library takes its memory anew for each, which the collector of the whole heap has
+// to make up for. The scheduler of the operating system knows better: who is nice waits for
+// those who are not.
 //
 // A password is hashed in Unicode's composed form, so that it is the same on a
 // keyboard that sends an accent as a character of its own.

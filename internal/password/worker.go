@@ -15,9 +15,10 @@ import (
 
 const (
 	// workerName is what a process that hashes passwords is called, and how it is known.
-	workerName = "holdfast-passwords"
-	// workMax is how long one hash takes at most, on processors that others want too.
-	workMax = 30 * time.Second
+	workerName = "holdfast-hasher"
+	// workMax is how long one hash takes at most, on processors that others want too. It
+	// ends before a server that stops stops waiting for its requests.
+	workMax = 20 * time.Second
 )
 
 // WorkerBytes is about the memory that one process of [NewWorkerHasher] takes.
@@ -37,13 +38,19 @@ type answer struct{ Key []byte }
 // return; in every other process it does nothing. A program that uses [NewWorkerHasher]
 // must call it before anything else.
 func Work() {
-	if os.Args[0] != workerName {
+	if len(os.Args) == 0 || os.Args[0] != workerName {
 		return
 	}
 	// A service manager and a terminal tell every process of a server to end. This one
 	// ends when nobody can ask it any more: whoever is logging in then gets an answer.
 	signal.Ignore(os.Interrupt, syscall.SIGTERM)
-	if err := work(os.Stdin, os.Stdout); err != nil {
+	err := giveWay()
+	if err == nil {
+		// What tools show; without, it is the name of the file. Nothing depends on it.
+		_ = os.WriteFile("/proc/self/comm", []byte(workerName), 0)
+		err = work(os.Stdin, os.Stdout)
+	}
+	if err != nil {
 		os.Exit(1)
 	}
 	os.Exit(0)
@@ -73,29 +80,35 @@ func work(questions io.Reader, answers io.Writer) error {
 // worker derives keys in a process of its own, which starts when it is needed first, and
 // again after it has died.
 type worker struct {
-	command *exec.Cmd
-	stdin   io.WriteCloser
-	encoder *json.Encoder
-	decoder *json.Decoder
+	// patience is how long it waits for a key; zero is workMax.
+	patience time.Duration
+	command  *exec.Cmd
+	stdin    io.WriteCloser
+	encoder  *json.Encoder
+	decoder  *json.Decoder
 }
 
 func (w *worker) derive(password string, p parameters) ([]byte, error) {
 	q := question{Password: []byte(password), Salt: p.salt, Time: p.time, Memory: p.memory, Threads: p.threads, KeyBytes: p.keyBytes()}
 	running := w.command != nil
 	key, err := w.ask(&q)
-	if err != nil && running {
+	if err != nil && running && !errors.Is(err, ErrBusy) {
 		key, err = w.ask(&q) // it has died since it was asked last
 	}
 	return key, err
 }
 
-// ask asks once. After an error there is no process any more.
+// ask asks once. The error is [ErrBusy] when the answer took too long. After an error there
+// is no process any more.
 func (w *worker) ask(q *question) ([]byte, error) {
 	if err := w.start(); err != nil {
 		return nil, fmt.Errorf("start a process that hashes passwords: %w", err)
 	}
-	process := w.command.Process
-	timer := time.AfterFunc(workMax, func() { _ = process.Kill() }) // unless it has just ended
+	patience, process := w.patience, w.command.Process
+	if patience == 0 {
+		patience = workMax
+	}
+	timer := time.AfterFunc(patience, func() { _ = process.Kill() }) // unless it has just ended
 	var a answer
 	err := w.encoder.Encode(q)
 	if err == nil {
@@ -104,14 +117,14 @@ func (w *worker) ask(q *question) ([]byte, error) {
 	if err == nil && len(a.Key) != q.KeyBytes {
 		err = errors.New("the key has another length")
 	}
-	if !timer.Stop() {
-		err = fmt.Errorf("no answer within %v", workMax)
+	switch late := !timer.Stop(); {
+	case late:
+		w.close()
+		return nil, fmt.Errorf("%w: no key within %v", ErrBusy, patience)
+	case err != nil:
+		return nil, fmt.Errorf("ask a process that hashes passwords: %w (%s)", err, w.end())
 	}
-	if err == nil {
-		return a.Key, nil
-	}
-	w.close()
-	return nil, fmt.Errorf("ask a process that hashes passwords: %w", err)
+	return a.Key, nil
 }
 
 // start starts the process if there is none.
@@ -133,20 +146,25 @@ func (w *worker) start() error {
 	if err != nil {
 		return errors.Join(err, stdin.Close())
 	}
-	if err := startIdle(command); err != nil {
-		return err
+	if err := command.Start(); err != nil {
+		return err // it has closed the pipes
 	}
 	w.command, w.stdin, w.encoder, w.decoder = command, stdin, json.NewEncoder(stdin), json.NewDecoder(stdout)
 	return nil
 }
 
-// close ends the process if there is one.
 func (w *worker) close() {
-	if w.command == nil {
-		return
+	if w.command != nil {
+		w.end()
 	}
+}
+
+// end ends the process, and returns how it ended.
+func (w *worker) end() string {
 	_ = w.stdin.Close()          // nothing that was written is missed
 	_ = w.command.Process.Kill() // it may have ended
-	_ = w.command.Wait()         // how it ended is no matter
+	_ = w.command.Wait()         // what it says is in the state
+	state := w.command.ProcessState.String()
 	w.command = nil
+	return state
 }

@@ -3,16 +3,15 @@ package password
 import (
 	"context"
 	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
-	"golang.org/x/sys/unix"
 )
 
 func TestMain(m *testing.M) {
@@ -67,39 +66,9 @@ func TestAProcessThatDiedIsReplaced(t *testing.T) {
 	require.NotEqual(t, first.Pid, onlyWorker(t, h).command.Process.Pid)
 }
 
-// policyField is the number of the field of /proc/pid/stat, from 1, that has the policy of the
-// scheduler; two come before the end of the name.
-const policyField = 41
-
-func TestAProcessGivesWayAndKnowsNoSecrets(t *testing.T) {
-	t.Setenv("DATABASE_URL", "postgres://user:password@host/database")
-	h := newWorkers(t, 1)
-	_, err := h.Hash(context.Background(), "seventeen lobsters")
-	require.NoError(t, err)
-	process := filepath.Join("/proc", strconv.Itoa(onlyWorker(t, h).command.Process.Pid))
-
-	environment, err := os.ReadFile(filepath.Join(process, "environ"))
-	require.NoError(t, err)
-	require.Empty(t, environment)
-	threads, err := filepath.Glob(filepath.Join(process, "task", "*", "stat"))
-	require.NoError(t, err)
-	require.Greater(t, len(threads), 1)
-	for _, thread := range threads {
-		stat, err := os.ReadFile(thread)
-		require.NoError(t, err)
-		_, fields, found := strings.Cut(string(stat), ") ") // the name of the thread may have spaces
-		require.True(t, found)
-		require.Equal(t, strconv.Itoa(unix.SCHED_IDLE), strings.Fields(fields)[policyField-3], "a thread of the process")
-	}
-	own, err := os.ReadFile("/proc/self/stat")
-	require.NoError(t, err)
-	_, fields, _ := strings.Cut(string(own), ") ")
-	require.Equal(t, strconv.Itoa(unix.SCHED_NORMAL), strings.Fields(fields)[policyField-3], "this process")
-}
-
-// Each thread that starts a process is an idle one, and none may go on to sell.
 func TestProcessesWorkSideBySideAndEndWithTheHasher(t *testing.T) {
 	h := NewWorkerHasher(3)
+	h.wait = time.Minute
 	var group sync.WaitGroup
 	for range 12 {
 		group.Go(func() {
@@ -117,25 +86,26 @@ func TestProcessesWorkSideBySideAndEndWithTheHasher(t *testing.T) {
 	busy := (<-h.idle).(*worker)
 	_, err := busy.derive("seventeen lobsters", fresh())
 	require.NoError(t, err)
-	pid := busy.command.Process.Pid
+	process := busy.command.Process
 	h.Close()
 	require.Empty(t, h.idle)
-	require.DirExists(t, filepath.Join("/proc", strconv.Itoa(pid)), "it may finish")
+	require.NoError(t, process.Signal(syscall.Signal(0)), "it may finish")
 	h.leave(busy)
 	require.Empty(t, h.idle, "and ends when it comes back")
-	require.NoDirExists(t, filepath.Join("/proc", strconv.Itoa(pid)))
+	require.ErrorIs(t, process.Signal(syscall.Signal(0)), os.ErrProcessDone)
 }
 
-func TestAProcessEndsWithWhoAsksIt(t *testing.T) {
-	reader, writer := newPipes(t)
-	require.NoError(t, writer.Close())
-	require.NoError(t, work(reader, nil))
+func TestAProcessEndsWithItsQuestions(t *testing.T) {
+	require.NoError(t, work(strings.NewReader(""), nil))
 	require.ErrorContains(t, work(strings.NewReader("{nonsense"), nil), "read what to hash")
 }
 
-func newPipes(t *testing.T) (reader, writer *os.File) {
-	reader, writer, err := os.Pipe()
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = reader.Close() })
-	return reader, writer
+// A process that cannot answer is told from one that died before it was asked.
+func TestAProcessThatDiesAgainIsNotAskedForEver(t *testing.T) {
+	w := &worker{}
+	defer w.close()
+	_, err := w.derive("seventeen lobsters", parameters{memory: 8, time: 0, threads: 1, salt: make([]byte, saltBytes)}) // argon2 panics
+	require.ErrorContains(t, err, "exit status 2")
+	require.NotErrorIs(t, err, ErrBusy)
+	require.Nil(t, w.command)
 }

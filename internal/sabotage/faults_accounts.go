@@ -28,13 +28,25 @@ var accountFaults = []fault{
 	{
 		name:          "hashes-as-urgent-as-orders",
 		meaning:       "Whoever logs in takes the processors from those who sell.",
-		substitutions: []substitution{{"internal/password/idle_linux.go", "Policy: unix.SCHED_IDLE", "Policy: unix.SCHED_NORMAL"}},
+		substitutions: []substitution{{"internal/password/polite_linux.go", "Nice: min(attributes.Nice+niceness, nicenessMax)", "Nice: attributes.Nice"}},
 		test:          in("internal/password", "TestAProcessGivesWayAndKnowsNoSecrets"),
+	},
+	{
+		name:          "logins-in-vain-are-looked-up",
+		meaning:       "Whoever logs in again and again keeps the database busy, although nothing can come of it.",
+		substitutions: []substitution{{"api/accounts.go", "if x.server.hasher.Full() {", "if false {"}},
+		test:          in(apiFolder, "TestALoginThatWouldWaitInVainCostsNothing"),
+	},
+	{
+		name:          "hash-that-hangs-is-waited-for",
+		meaning:       "One process that hangs stops all logins.",
+		substitutions: []substitution{{"internal/password/worker.go", "func() { _ = process.Kill() })", "func() { _ = process })"}},
+		test:          in("internal/password", "TestAProcessThatHangsIsReplaced"),
 	},
 	{
 		name:          "hash-after-a-death-fails",
 		meaning:       "Nobody can log in any more once a process that hashed has died.",
-		substitutions: []substitution{{"internal/password/worker.go", "if err != nil && running {", "if false && running {"}},
+		substitutions: []substitution{{"internal/password/worker.go", "if err != nil && running && !errors.Is(err, ErrBusy) {", "if err != nil && running && errors.Is(err, ErrBusy) {"}},
 		test:          in("internal/password", "TestAProcessThatDiedIsReplaced"),
 	},
 	{
