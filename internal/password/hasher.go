@@ -102,7 +102,7 @@ func (h *Hasher) Verify(ctx context.Context, password, phc string) (bool, error)
 
 // Check reports why no password can be hashed, if so. It asks for next to nothing.
 func (h *Hasher) Check(ctx context.Context) error {
-	_, err := h.derive(ctx, "", parameters{memory: 8, time: 1, threads: 1, salt: make([]byte, saltBytes)})
+	_, err := h.derive(ctx, "", quick())
 	return err
 }
 

@@ -77,6 +77,11 @@ func fresh() parameters {
 	return parameters{memory: memoryKiB, time: passes, threads: parallelism, salt: salt}
 }
 
+// quick are parameters that cost next to nothing, and protect nothing.
+func quick() parameters {
+	return parameters{memory: 8, time: 1, threads: parallelism, salt: make([]byte, saltBytes)}
+}
+
 // String is the PHC string.
 func (p parameters) String() string {
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, p.memory, p.time, p.threads,

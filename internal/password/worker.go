@@ -21,6 +21,18 @@ const (
 	workMax = 20 * time.Second
 )
 
+// What a process gives way to, of those that want a processor.
+const (
+	// idle gives way to all, at once. Where all processors are busy it gets next to nothing:
+	// that is seen by idlePatience, and the next hashesNice are left to a nice one.
+	idle         = "idle"
+	idlePatience = time.Second
+	// nice gets a tenth of a processor that another one wants, and keeps it for some
+	// milliseconds.
+	nice       = "nice"
+	hashesNice = 32
+)
+
 // WorkerBytes is about the memory that one process of [NewWorkerHasher] takes.
 const WorkerBytes = 48 << 20
 
@@ -44,7 +56,10 @@ func Work() {
 	// A service manager and a terminal tell every process of a server to end. This one
 	// ends when nobody can ask it any more: whoever is logging in then gets an answer.
 	signal.Ignore(os.Interrupt, syscall.SIGTERM)
-	err := giveWay()
+	var err error
+	if len(os.Args) > 1 {
+		err = giveWay(os.Args[1])
+	}
 	if err == nil {
 		// What tools show; without, it is the name of the file. Nothing depends on it.
 		_ = os.WriteFile("/proc/self/comm", []byte(workerName), 0)
@@ -80,34 +95,48 @@ func work(questions io.Reader, answers io.Writer) error {
 // worker derives keys in a process of its own, which starts when it is needed first, and
 // again after it has died.
 type worker struct {
-	// patience is how long it waits for a key; zero is workMax.
-	patience time.Duration
-	command  *exec.Cmd
-	stdin    io.WriteCloser
-	encoder  *json.Encoder
-	decoder  *json.Decoder
+	// nice counts the hashes for which it is a nice process, until it is an idle one again.
+	nice    int
+	command *exec.Cmd
+	stdin   io.WriteCloser
+	encoder *json.Encoder
+	decoder *json.Decoder
 }
 
 func (w *worker) derive(password string, p parameters) ([]byte, error) {
 	q := question{Password: []byte(password), Salt: p.salt, Time: p.time, Memory: p.memory, Threads: p.threads, KeyBytes: p.keyBytes()}
+	if w.nice > 0 {
+		if w.nice--; w.nice == 0 {
+			w.close()
+		}
+	}
+	if w.nice == 0 {
+		key, err := w.askAgain(&q, idle, idlePatience)
+		if !errors.Is(err, ErrBusy) {
+			return key, err
+		}
+		w.nice = hashesNice
+	}
+	return w.askAgain(&q, nice, workMax)
+}
+
+// askAgain asks, and once more if the process has died since it was asked last.
+func (w *worker) askAgain(q *question, manner string, patience time.Duration) ([]byte, error) {
 	running := w.command != nil
-	key, err := w.ask(&q)
+	key, err := w.ask(q, manner, patience)
 	if err != nil && running && !errors.Is(err, ErrBusy) {
-		key, err = w.ask(&q) // it has died since it was asked last
+		key, err = w.ask(q, manner, patience)
 	}
 	return key, err
 }
 
-// ask asks once. The error is [ErrBusy] when the answer took too long. After an error there
-// is no process any more.
-func (w *worker) ask(q *question) ([]byte, error) {
-	if err := w.start(); err != nil {
+// ask asks once. The error is [ErrBusy] when the answer took longer than patience. After an
+// error there is no process any more.
+func (w *worker) ask(q *question, manner string, patience time.Duration) ([]byte, error) {
+	if err := w.start(manner); err != nil {
 		return nil, fmt.Errorf("start a process that hashes passwords: %w", err)
 	}
-	patience, process := w.patience, w.command.Process
-	if patience == 0 {
-		patience = workMax
-	}
+	process := w.command.Process
 	timer := time.AfterFunc(patience, func() { _ = process.Kill() }) // unless it has just ended
 	var a answer
 	err := w.encoder.Encode(q)
@@ -127,8 +156,8 @@ func (w *worker) ask(q *question) ([]byte, error) {
 	return a.Key, nil
 }
 
-// start starts the process if there is none.
-func (w *worker) start() error {
+// start starts the process if there is none, which is one that gives way as manner says.
+func (w *worker) start(manner string) error {
 	if w.command != nil {
 		return nil
 	}
@@ -137,7 +166,7 @@ func (w *worker) start() error {
 		return err
 	}
 	// It needs nothing of what the environment tells, and secrets least.
-	command := &exec.Cmd{Path: path, Args: []string{workerName}, Env: []string{}}
+	command := &exec.Cmd{Path: path, Args: []string{workerName, manner}, Env: []string{}}
 	stdin, err := command.StdinPipe()
 	if err != nil {
 		return err

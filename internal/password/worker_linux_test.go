@@ -11,34 +11,41 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
-// niceField is the number of the field of /proc/pid/stat, from 1, that has the niceness; two
-// come before the end of the name.
-const niceField = 19
+// The fields of /proc/pid/stat, from 1, that have the niceness and the policy; two come
+// before the end of the name.
+const (
+	niceField   = 19
+	policyField = 41
+)
 
-// nicenessOf are those of the threads of a process.
-func nicenessOf(t *testing.T, pid int) (values []int) {
+// manners are niceness and policy of the threads of a process.
+func manners(t *testing.T, pid int) (found [][2]int) {
 	threads, err := filepath.Glob(filepath.Join("/proc", strconv.Itoa(pid), "task", "*", "stat"))
 	require.NoError(t, err)
-	require.NotEmpty(t, threads)
 	for _, thread := range threads {
 		stat, err := os.ReadFile(thread)
 		if err != nil {
 			continue // it has ended since
 		}
-		_, fields, found := strings.Cut(string(stat), ") ") // the name may have spaces
-		require.True(t, found)
-		value, err := strconv.Atoi(strings.Fields(fields)[niceField-3])
+		_, text, is := strings.Cut(string(stat), ") ") // the name may have spaces
+		require.True(t, is)
+		fields := strings.Fields(text)
+		niceness, err := strconv.Atoi(fields[niceField-3])
 		require.NoError(t, err)
-		values = append(values, value)
+		policy, err := strconv.Atoi(fields[policyField-3])
+		require.NoError(t, err)
+		found = append(found, [2]int{niceness, policy})
 	}
-	return values
+	require.NotEmpty(t, found)
+	return found
 }
 
 func TestAProcessGivesWayAndKnowsNoSecrets(t *testing.T) {
 	t.Setenv("DATABASE_URL", "postgres://user:password@host/database")
-	before := nicenessOf(t, os.Getpid())
+	before := manners(t, os.Getpid())[0]
 	h := newWorkers(t, 1)
 	_, err := h.Hash(context.Background(), "seventeen lobsters")
 	require.NoError(t, err)
@@ -50,13 +57,13 @@ func TestAProcessGivesWayAndKnowsNoSecrets(t *testing.T) {
 	name, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "comm"))
 	require.NoError(t, err)
 	require.Equal(t, workerName+"\n", string(name))
-	threads := nicenessOf(t, pid)
+	threads := manners(t, pid)
 	require.Greater(t, len(threads), 1)
-	for _, value := range threads {
-		require.Equal(t, min(before[0]+niceness, nicenessMax), value, "a thread of the process")
+	for _, thread := range threads {
+		require.Equal(t, unix.SCHED_IDLE, thread[1], "of the process")
 	}
-	for _, value := range nicenessOf(t, os.Getpid()) {
-		require.Equal(t, before[0], value, "a thread of this process")
+	for _, thread := range manners(t, os.Getpid()) {
+		require.Equal(t, before, thread, "of this process")
 	}
 }
 
@@ -78,16 +85,35 @@ func TestAProcessEndsWithItsServerOnly(t *testing.T) {
 	w.command = nil
 }
 
-func TestAProcessThatHangsIsReplaced(t *testing.T) {
-	w := &worker{patience: 50 * time.Millisecond}
+// Where all processors are busy an idle process gets none, and people can log in all the same.
+func TestAProcessThatGetsNoProcessorIsReplacedByANiceOne(t *testing.T) {
+	before := manners(t, os.Getpid())[0]
+	w := &worker{}
 	defer w.close()
-	require.NoError(t, w.start())
+	require.NoError(t, w.start(idle))
+	starved := w.command.Process
+	require.NoError(t, starved.Signal(syscall.SIGSTOP))
+	for range hashesNice {
+		_, err := w.derive("seventeen lobsters", quick())
+		require.NoError(t, err)
+		require.NotEqual(t, starved.Pid, w.command.Process.Pid)
+		require.Equal(t, [2]int{min(before[0]+niceness, nicenessMax), unix.SCHED_NORMAL}, manners(t, w.command.Process.Pid)[0])
+	}
+	_, err := w.derive("seventeen lobsters", quick())
+	require.NoError(t, err)
+	require.Equal(t, unix.SCHED_IDLE, manners(t, w.command.Process.Pid)[0][1], "a while later")
+}
+
+func TestAProcessThatHangsIsReplaced(t *testing.T) {
+	w := &worker{}
+	defer w.close()
+	q := question{Salt: make([]byte, saltBytes), Time: 1, Memory: 8, Threads: 1, KeyBytes: keyBytes}
+	require.NoError(t, w.start(nice))
 	hung := w.command.Process
 	require.NoError(t, hung.Signal(syscall.SIGSTOP))
-	_, err := w.derive("seventeen lobsters", fresh())
+	_, err := w.askAgain(&q, nice, 50*time.Millisecond)
 	require.ErrorIs(t, err, ErrBusy)
-	w.patience = time.Minute
-	_, err = w.derive("seventeen lobsters", fresh())
+	_, err = w.askAgain(&q, nice, workMax)
 	require.NoError(t, err)
 	require.NotEqual(t, hung.Pid, w.command.Process.Pid)
 }

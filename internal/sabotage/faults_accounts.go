@@ -28,7 +28,7 @@ var accountFaults = []fault{
 	{
 		name:          "hashes-as-urgent-as-orders",
 		meaning:       "Whoever logs in takes the processors from those who sell.",
-		substitutions: []substitution{{"internal/password/polite_linux.go", "Nice: min(attributes.Nice+niceness, nicenessMax)", "Nice: attributes.Nice"}},
+		substitutions: []substitution{{"internal/password/polite_linux.go", "attributes.Policy = unix.SCHED_IDLE", "attributes.Policy = unix.SCHED_NORMAL"}},
 		test:          in("internal/password", "TestAProcessGivesWayAndKnowsNoSecrets"),
 	},
 	{
@@ -36,6 +36,12 @@ var accountFaults = []fault{
 		meaning:       "Whoever logs in again and again keeps the database busy, although nothing can come of it.",
 		substitutions: []substitution{{"api/accounts.go", "if x.server.hasher.Full() {", "if false {"}},
 		test:          in(apiFolder, "TestALoginThatWouldWaitInVainCostsNothing"),
+	},
+	{
+		name:          "logins-starve",
+		meaning:       "Nobody can log in while all processors are busy.",
+		substitutions: []substitution{{"internal/password/worker.go", "		if !errors.Is(err, ErrBusy) {\n			return key, err", "		if true || !errors.Is(err, ErrBusy) {\n			return key, err"}},
+		test:          in("internal/password", "TestAProcessThatGetsNoProcessorIsReplacedByANiceOne"),
 	},
 	{
 		name:          "hash-that-hangs-is-waited-for",
