@@ -232,7 +232,9 @@ func TestABacklogFitsItsMemory(t *testing.T) {
 	}
 	a := openAwayShop(t, box)
 	if box != nil {
-		require.InDelta(t, 0.9*float64(size), a.gauge(t, "go_gc_gomemlimit_bytes"), 4096)
+		limit := float64(a.gauge(t, "go_gc_gomemlimit_bytes"))
+		require.LessOrEqual(t, limit, 0.9*float64(size))
+		require.GreaterOrEqual(t, limit, 0.45*float64(size), "what passwords need is half of it at most")
 	}
 	a.orderUntil(t, 5000, func(flashEntry) bool { return false })
 	require.NoError(t, a.shop.awaitDrained(t.Context()))
