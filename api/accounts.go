@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"net/mail"
 	"strings"
 	"unicode"
@@ -109,19 +110,17 @@ func login(x *exchange) {
 // checkLogin returns the account that address and password open, or the zero User.
 // When it could not look, it has answered, and evaluated is false.
 func (x *exchange) checkLogin(email string, valid bool, secret string) (user persistence.User, evaluated bool) {
-	if x.server.hasher.Full() {
-		x.failHashing(password.ErrBusy)
-		return persistence.User{}, false
-	}
-	if valid {
-		var err error
-		if user, err = x.findUser(email); err != nil {
-			x.failStore("looking up an account", err)
-			return persistence.User{}, false
+	var unread error
+	matches, err := x.server.hasher.VerifyFound(x.server.living, secret, func() (string, error) {
+		if valid {
+			user, unread = x.findUser(email)
 		}
-	}
-	matches, err := x.server.hasher.Verify(x.server.living, secret, user.PasswordHash)
+		return user.PasswordHash, unread
+	})
 	switch {
+	case unread != nil:
+		x.failStore("looking up an account", unread)
+		return persistence.User{}, false
 	case errors.Is(err, password.ErrHash):
 		x.server.log.Error("an account's password hash is broken", "user_id", user.ID.String(), "error", err)
 	case err != nil:
@@ -163,6 +162,13 @@ func me(x *exchange) {
 // hashFailureEvery is how often the log tells that passwords cannot be hashed.
 const hashFailureEvery = 60 * inventory.Second
 
+// hashAgainMin and hashAgainMax are the seconds between which people are told to try again:
+// each at another time, since they came at one.
+const (
+	hashAgainMin = 2
+	hashAgainMax = 10
+)
+
 // failHashing answers when no password could be hashed in time. It is counted, and
 // logged for those who look for it only: whoever floods us must not fill the log.
 // That nothing could be hashed at all is another matter, but one that is told now and then.
@@ -174,7 +180,8 @@ func (x *exchange) failHashing(err error) {
 		level = slog.LevelError
 	}
 	x.server.log.Log(x.server.living, level, "a password was not hashed", "error", err, "request_id", string(x.requestID))
-	x.fail(inventory.CodeOverloaded, "Too many people are logging in at this moment. Try again.")
+	x.answerProblem(&problem{code: inventory.CodeOverloaded, detail: "Too many people are logging in at this moment. Try again.",
+		retryAfter: hashAgainMin + rand.Int64N(hashAgainMax-hashAgainMin+1)})
 }
 
 // answerJSON sends a body that is described by a struct.

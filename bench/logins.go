@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,8 +20,10 @@ const (
 	loginPassword  = "the lantern in the window burns"
 	// loginTimeout is longer than the server lets a login wait.
 	loginTimeout = 15 * time.Second
-	// loginRest is what the server asks those to wait whom it has no time for.
-	loginRest = time.Second
+	// loginRest is how long those wait whom the server has no time for, unless it says so;
+	// loginRestMax is how long it may ask for.
+	loginRest    = time.Second
+	loginRestMax = 15 * time.Second
 )
 
 // logins are people who log in, again and again.
@@ -34,8 +37,8 @@ func newLogins(address string) *logins {
 	return &logins{address: address, client: &fasthttp.Client{MaxConnsPerHost: loginsParallel}}
 }
 
-// send posts the body, and returns the status.
-func (l *logins) send(path, body string) (int, error) {
+// send posts the body, and returns the status and how long to wait before it is sent again.
+func (l *logins) send(path, body string) (status int, again time.Duration, err error) {
 	request, response := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
 	defer fasthttp.ReleaseRequest(request)
 	defer fasthttp.ReleaseResponse(response)
@@ -44,15 +47,19 @@ func (l *logins) send(path, body string) (int, error) {
 	request.Header.SetContentType("application/json")
 	request.SetBodyString(body)
 	if err := l.client.DoTimeout(request, response, loginTimeout); err != nil {
-		return 0, fmt.Errorf("post %s: %w", path, err)
+		return 0, 0, fmt.Errorf("post %s: %w", path, err)
 	}
-	return response.StatusCode(), nil
+	again = loginRest
+	if seconds, err := strconv.Atoi(string(response.Header.Peek("Retry-After"))); err == nil {
+		again = min(time.Duration(seconds)*time.Second, loginRestMax)
+	}
+	return response.StatusCode(), again, nil
 }
 
 // register makes the accounts.
 func (l *logins) register() error {
 	for n := range loginAccounts {
-		status, err := l.send("/api/register", fmt.Sprintf(`{"email":"person-%d@example.com","name":"Person","password":%q}`, n, loginPassword))
+		status, _, err := l.send("/api/register", fmt.Sprintf(`{"email":"person-%d@example.com","name":"Person","password":%q}`, n, loginPassword))
 		if err == nil && status != fasthttp.StatusCreated {
 			err = fmt.Errorf("register: the answer is %d", status)
 		}
@@ -73,14 +80,14 @@ func (l *logins) start() (stop func() error) {
 		group.Go(func() {
 			body := fmt.Sprintf(`{"email":"person-%d@example.com","password":%q}`, n%loginAccounts, loginPassword)
 			for ctx.Err() == nil {
-				status, err := l.send("/api/login", body)
+				status, again, err := l.send("/api/login", body)
 				switch {
 				case err != nil:
 				case status == fasthttp.StatusOK:
 					l.accepted.Add(1)
 				case status == fasthttp.StatusServiceUnavailable, status == fasthttp.StatusTooManyRequests:
 					l.deferred.Add(1)
-					wait(ctx, loginRest)
+					wait(ctx, again)
 				default:
 					err = fmt.Errorf("log in: the answer is %d", status)
 				}

@@ -31,9 +31,10 @@ type Hasher struct {
 	// idle are those that have nothing to do.
 	idle chan deriver
 	// wait is how long one caller waits.
-	wait    time.Duration
-	waiters atomic.Int64
-	closed  atomic.Bool
+	wait time.Duration
+	// inside are the callers that are served, or wait for it.
+	inside atomic.Int64
+	closed atomic.Bool
 	// dummy is verified for accounts that do not exist or have no password, so
 	// that they cost the same time as any other.
 	dummy parameters
@@ -77,6 +78,10 @@ func parallelDefault(machine, golang int) int { return max(1, min(machine, golan
 // Hash returns the PHC string of a password. The error is [ErrBusy], or tells why nothing
 // can be hashed.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
+	if err := h.enter(); err != nil {
+		return "", err
+	}
+	defer h.inside.Add(-1)
 	p := fresh()
 	var err error
 	if p.key, err = h.derive(ctx, password, p); err != nil {
@@ -89,6 +94,20 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 // password and takes as long as any other. The error is [ErrBusy], wraps [ErrHash], or
 // tells why nothing can be hashed.
 func (h *Hasher) Verify(ctx context.Context, password, phc string) (bool, error) {
+	return h.VerifyFound(ctx, password, func() (string, error) { return phc, nil })
+}
+
+// VerifyFound is [Hasher.Verify] of the hash that find returns, or of its error. Nothing is
+// looked for on behalf of callers who are too many.
+func (h *Hasher) VerifyFound(ctx context.Context, password string, find func() (phc string, err error)) (bool, error) {
+	if err := h.enter(); err != nil {
+		return false, err
+	}
+	defer h.inside.Add(-1)
+	phc, err := find()
+	if err != nil {
+		return false, err
+	}
 	p := h.dummy
 	if phc != "" {
 		var err error
@@ -106,10 +125,6 @@ func (h *Hasher) Check(ctx context.Context) error {
 	return err
 }
 
-// Full reports whether whoever comes now would be told [ErrBusy] at once, so that nothing else
-// need be done for them.
-func (h *Hasher) Full() bool { return h.waiters.Load() >= int64(cap(h.idle)*waitersPerTurn) }
-
 // Close ends the processes of a hasher that has some. Nothing must be asked afterwards.
 func (h *Hasher) Close() {
 	h.closed.Store(true)
@@ -118,7 +133,7 @@ func (h *Hasher) Close() {
 
 // derive waits for a turn, and takes it.
 func (h *Hasher) derive(ctx context.Context, password string, p parameters) ([]byte, error) {
-	turn, err := h.enter(ctx)
+	turn, err := h.takeTurn(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -126,15 +141,21 @@ func (h *Hasher) derive(ctx context.Context, password string, p parameters) ([]b
 	return turn.derive(normalise(password), p)
 }
 
-func (h *Hasher) enter(ctx context.Context) (deriver, error) {
+// enter counts a caller in, who must be counted out when it returns no error.
+func (h *Hasher) enter() error {
+	if h.inside.Add(1) > int64(cap(h.idle)*(1+waitersPerTurn)) {
+		h.inside.Add(-1)
+		return ErrBusy
+	}
+	return nil
+}
+
+// takeTurn waits for a turn, which [Hasher.leave] gives back.
+func (h *Hasher) takeTurn(ctx context.Context) (deriver, error) {
 	select {
 	case turn := <-h.idle:
 		return turn, nil
 	default:
-	}
-	defer h.waiters.Add(-1)
-	if h.waiters.Add(1) > int64(cap(h.idle)*waitersPerTurn) {
-		return nil, ErrBusy
 	}
 	timer := time.NewTimer(h.wait)
 	defer timer.Stop()

@@ -2,6 +2,7 @@ package password
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"strings"
 	"sync"
@@ -62,13 +63,19 @@ func TestFullHasherAnswersBusy(t *testing.T) {
 	cancel()
 	_, err := h.Hash(ctx, "anything")
 	require.ErrorIs(t, err, ErrBusy)
-	h.waiters.Store(waitersPerTurn)
-	_, err = h.Verify(context.Background(), "anything", "")
+	h.inside.Store(1 + waitersPerTurn)
+	_, err = h.VerifyFound(context.Background(), "anything", func() (string, error) { panic("nobody may look") })
 	require.ErrorIs(t, err, ErrBusy)
-	h.waiters.Store(0)
+	_, err = h.Hash(context.Background(), "anything")
+	require.ErrorIs(t, err, ErrBusy)
+	h.inside.Store(0)
 	h.leave(turn)
 	_, err = h.Hash(context.Background(), "anything")
 	require.NoError(t, err)
+	gone := errors.New("the database is away")
+	_, err = h.VerifyFound(context.Background(), "anything", func() (string, error) { return "", gone })
+	require.ErrorIs(t, err, gone)
+	require.Zero(t, h.inside.Load())
 }
 
 func TestParallelHashesAreBounded(t *testing.T) {
@@ -78,19 +85,19 @@ func TestParallelHashesAreBounded(t *testing.T) {
 	var turns [2]deriver
 	for n := range turns {
 		var err error
-		turns[n], err = h.enter(nobodyWaits)
+		turns[n], err = h.takeTurn(nobodyWaits)
 		require.NoError(t, err)
 	}
-	_, err := h.enter(nobodyWaits)
+	_, err := h.takeTurn(nobodyWaits)
 	require.ErrorIs(t, err, ErrBusy, "a third does not begin")
 	h.leave(turns[0])
-	turns[0], err = h.enter(nobodyWaits)
+	turns[0], err = h.takeTurn(nobodyWaits)
 	require.NoError(t, err, "before one of them has ended")
 
 	var group sync.WaitGroup
 	for range 4 { // some wait, and one of two turns is enough for all
 		group.Go(func() {
-			turn, err := h.enter(context.Background())
+			turn, err := h.takeTurn(context.Background())
 			if assert.NoError(t, err) {
 				h.leave(turn)
 			}
@@ -100,7 +107,6 @@ func TestParallelHashesAreBounded(t *testing.T) {
 	group.Wait()
 	h.leave(turns[1])
 	require.Len(t, h.idle, 2)
-	require.Zero(t, h.waiters.Load())
 }
 
 // What the program asks Go for must not count: serve asks for twice the processors.
