@@ -49,7 +49,7 @@ func NewHasher(parallel int) *Hasher {
 // NewWorkerHasher is [NewHasher] with a process for each that works at a time, which gives way
 // to this one; see [Work], which the program must call.
 func NewWorkerHasher(parallel int) *Hasher {
-	return newHasher(parallel, func() deriver { return &worker{} })
+	return newHasher(parallel, func() deriver { return &worker{patience: idlePatience} })
 }
 
 func newHasher(parallel int, next func() deriver) *Hasher {

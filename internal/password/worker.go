@@ -95,6 +95,8 @@ func work(questions io.Reader, answers io.Writer) error {
 // worker derives keys in a process of its own, which starts when it is needed first, and
 // again after it has died.
 type worker struct {
+	// patience is how long an idle process has for a key.
+	patience time.Duration
 	// nice counts the hashes for which it is a nice process, until it is an idle one again.
 	nice    int
 	command *exec.Cmd
@@ -111,7 +113,7 @@ func (w *worker) derive(password string, p parameters) ([]byte, error) {
 		}
 	}
 	if w.nice == 0 {
-		key, err := w.askAgain(&q, idle, idlePatience)
+		key, err := w.askAgain(&q, idle, w.patience)
 		if !errors.Is(err, ErrBusy) {
 			return key, err
 		}

@@ -102,7 +102,7 @@ func TestAProcessEndsWithItsQuestions(t *testing.T) {
 
 // A process that cannot answer is told from one that died before it was asked.
 func TestAProcessThatDiesAgainIsNotAskedForEver(t *testing.T) {
-	w := &worker{}
+	w := &worker{patience: workMax}
 	defer w.close()
 	_, err := w.derive("seventeen lobsters", parameters{memory: 8, time: 0, threads: 1, salt: make([]byte, saltBytes)}) // argon2 panics
 	require.ErrorContains(t, err, "exit status 2")
