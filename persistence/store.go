@@ -152,10 +152,12 @@ type Store interface {
 	// EachReservedOrder calls visit for every order in state Reserved.
 	EachReservedOrder(ctx context.Context, visit func(inventory.Order) error) error
 	// EachKey calls visit for every idempotency key that was used, or whose order was
-	// last changed, at or after since, and for those whose order is not settled.
+	// last changed, at or after since, and for those whose order is not settled; but not
+	// for those of opening receipts, whose key is their product's ID: that they were issued
+	// is told by the product's stock, and there are as many of them as products.
 	EachKey(ctx context.Context, since inventory.Instant, visit func(IdempotencyKey) error) error
-	// PurgeKeys deletes keys that [EachKey] with the same since does not visit, at
-	// most limit of them, and returns how many. A call goes on where the one before
+	// PurgeKeys deletes keys that were used before since and that [EachKey] with the same
+	// since does not visit, at most limit of them, and returns how many. A call goes on where the one before
 	// it stopped and may look at a part of the keys only, so fewer than limit does
 	// not mean that none is left: it is called again and again, for ever.
 	PurgeKeys(ctx context.Context, since inventory.Instant, limit int) (int, error)

@@ -64,6 +64,25 @@ func testKeys(t *testing.T, opener Opener) {
 	}
 }
 
+// testKeysOfOpenings tells an opening receipt, whose key is its product's ID, from other
+// adjustments: its key can be looked up, but a start need not have it.
+func testKeysOfOpenings(t *testing.T, opener Opener) {
+	store, ctx := open(t, opener), t.Context()
+	product := newProduct(1)
+	require.NoError(t, store.CreateProducts(ctx, product))
+	opening, other := receipt(1, product.ID, 10), receipt(2, product.ID, 5)
+	opening.Event.Key, other.Event.Key = inventory.Fingerprint(product.ID), inventory.Fingerprint{7}
+	require.NoError(t, store.Project(ctx, positionAt(0), positionAt(2), []persistence.Record{opening, other}))
+	for _, key := range []inventory.Fingerprint{opening.Event.Key, other.Event.Key} {
+		found, err := store.KeyByFingerprint(ctx, key)
+		require.NoError(t, err)
+		require.Equal(t, product.ID, found.Subject)
+	}
+	visited := eachKey(t, store, epoch)
+	require.Len(t, visited, 1)
+	require.Contains(t, visited, other.Event.Key)
+}
+
 // testKeysOfUnsettledOrders follows the keys of one order through its life: they
 // count while units are held or wait to be shipped, however old they are, and
 // after that from the order's last change on.

@@ -49,6 +49,7 @@ func Run(t *testing.T, newPlace func(t *testing.T) Opener) {
 		{"VisitorsStop", testVisitorsStop},
 		{"OrdersPaging", testOrdersPaging},
 		{"Keys", testKeys},
+		{"KeysOfOpenings", testKeysOfOpenings},
 		{"KeysOfUnsettledOrders", testKeysOfUnsettledOrders},
 		{"PurgeKeys", testPurgeKeys},
 		{"PurgeOrders", testPurgeOrders},

@@ -14,7 +14,7 @@ const (
 	selectKey     = "SELECT key, body, kind, subject_id, at FROM idempotency_keys WHERE key = $1"
 	selectEachKey = `SELECT k.key, k.body, k.kind, k.subject_id, k.at
 		FROM idempotency_keys k LEFT JOIN orders o ON k.kind <> 5 AND o.id = k.subject_id
-		WHERE k.at >= $1 OR o.state IN (1, 2, 5) OR o.updated_at >= $1`
+		WHERE (k.kind <> 5 OR k.key <> k.subject_id) AND (k.at >= $1 OR o.state IN (1, 2, 5) OR o.updated_at >= $1)`
 )
 
 // KeyByFingerprint returns what a key was last used for.
@@ -27,7 +27,8 @@ func (s *Store) KeyByFingerprint(ctx context.Context, fingerprint inventory.Fing
 }
 
 // EachKey visits every key that was used, or whose order was last changed, at or after
-// since, or whose order is not settled. It reads the whole table.
+// since, or whose order is not settled, but those of opening receipts. It reads the whole
+// table.
 func (s *Store) EachKey(ctx context.Context, since inventory.Instant, visit func(persistence.IdempotencyKey) error) error {
 	err := s.all(ctx, func(row pgx.Row) error {
 		var key persistence.IdempotencyKey
