@@ -115,8 +115,8 @@ func (h *house) stocked(n int, projected bool) inventory.ID {
 		return h.product(inventory.StockQuantityMax)
 	}
 	id := inventory.ID{1, 13: byte(n >> 16), 14: byte(n >> 8), 15: byte(n)}
-	_, err := h.engine.shelve(&persistence.CatalogueProduct{Product: inventory.Product{ID: id, SKU: fmt.Sprintf("SKU-%d", n), HoldSeconds: 600,
-		Price: inventory.Money{Minor: 1000, Currency: euro}}}, inventory.Stock{OnHand: inventory.StockQuantityMax / 2})
+	_, err := h.engine.shelve(&inventory.Product{ID: id, SKU: fmt.Sprintf("SKU-%d", n), HoldSeconds: 600,
+		Price: inventory.Money{Minor: 1000, Currency: euro}}, 0, inventory.Stock{OnHand: inventory.StockQuantityMax / 2})
 	require.NoError(h.t, err)
 	return id
 }

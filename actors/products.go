@@ -91,7 +91,7 @@ const openingReason = "opening"
 
 // AddProduct implements [Facade].
 func (e *Engine) AddProduct(product persistence.CatalogueProduct) inventory.Refusal {
-	p, err := e.shelve(&product, inventory.Stock{Safety: product.Safety})
+	p, err := e.shelve(&product.Product, product.OpeningStock, inventory.Stock{Safety: product.Safety})
 	if err != nil {
 		e.log.Error("a product could not be put on sale", "product", product.ID.String(), "error", err)
 		return refusedOverloaded
@@ -99,18 +99,19 @@ func (e *Engine) AddProduct(product persistence.CatalogueProduct) inventory.Refu
 	return e.receiveOpening(p)
 }
 
-// shelve returns the product's actor, and makes it when there is none.
-func (e *Engine) shelve(product *persistence.CatalogueProduct, stock inventory.Stock) (*productActor, error) {
+// shelve returns the product's actor, and makes it when there is none. The actor keeps the
+// rules, and not what may surround them.
+func (e *Engine) shelve(product *inventory.Product, opening int64, stock inventory.Stock) (*productActor, error) {
 	e.shelving.Lock()
 	defer e.shelving.Unlock()
 	if p := e.shelf.get(product.ID); p != nil {
 		return p, nil
 	}
 	p := &productActor{engine: e, stock: stock}
-	rules := product.Product // not what surrounds it: name and description stay in SQL
+	rules := *product
 	p.rules.Store(&rules)
 	if stock.Version == 0 {
-		p.opening.Store(product.OpeningStock)
+		p.opening.Store(opening)
 	}
 	p.board.stock, p.ledger.stock = stock, stock
 	p.free.Store(stock.Available())

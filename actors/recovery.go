@@ -92,7 +92,8 @@ const loadedProducts = 1_024
 
 // loadedProduct is one product as SQL has it.
 type loadedProduct struct {
-	product persistence.CatalogueProduct
+	rules   inventory.Product
+	opening int64
 	stock   inventory.Stock
 }
 
@@ -112,8 +113,8 @@ func (r *recovery) loadProducts(ctx context.Context) error {
 	workers.Go(func() error {
 		defer close(read)
 		var products []loadedProduct
-		err := r.engine.store.EachProduct(ctx, func(product persistence.CatalogueProduct, stock inventory.Stock) error {
-			if products = append(products, loadedProduct{product, stock}); len(products) < loadedProducts {
+		err := r.engine.store.EachSale(ctx, func(rules inventory.Product, opening int64, stock inventory.Stock) error {
+			if products = append(products, loadedProduct{rules, opening, stock}); len(products) < loadedProducts {
 				return nil
 			}
 			full := products
@@ -125,7 +126,7 @@ func (r *recovery) loadProducts(ctx context.Context) error {
 	workers.Go(func() error {
 		for products := range read {
 			for i := range products {
-				if _, err := r.engine.shelve(&products[i].product, products[i].stock); err != nil {
+				if _, err := r.engine.shelve(&products[i].rules, products[i].opening, products[i].stock); err != nil {
 					return err
 				}
 			}

@@ -114,7 +114,7 @@ func TestTheOpeningReceiptComesBeforeAdjustments(t *testing.T) {
 	product := persistence.CatalogueProduct{Name: "Product", OpeningStock: 100, Version: 1, CreatedAt: h.clock.Now(),
 		Product: inventory.Product{ID: inventory.ID{7, 7}, SKU: "OPEN", HoldSeconds: 600, Price: inventory.Money{Minor: 1, Currency: euro}}}
 	require.NoError(t, h.store.CreateProducts(t.Context(), product))
-	_, err := h.engine.shelve(&product, inventory.Stock{}) // cut off here
+	_, err := h.engine.shelve(&product.Product, product.OpeningStock, inventory.Stock{}) // cut off here
 	require.NoError(t, err)
 	_, refusal := h.engine.AdjustStock(&AdjustStock{Product: product.ID, Caller: admin, Delta: 5, Key: h.key(), Reason: "found"})
 	require.Equal(t, inventory.Refusal{}, refusal)

@@ -62,10 +62,10 @@ func (s alteredStore) EachReservedOrder(ctx context.Context, visit func(inventor
 	})
 }
 
-func (s alteredStore) EachProduct(ctx context.Context, visit func(persistence.CatalogueProduct, inventory.Stock) error) error {
-	return s.Store.EachProduct(ctx, func(product persistence.CatalogueProduct, stock inventory.Stock) error {
+func (s alteredStore) EachSale(ctx context.Context, visit func(inventory.Product, int64, inventory.Stock) error) error {
+	return s.Store.EachSale(ctx, func(rules inventory.Product, opening int64, stock inventory.Stock) error {
 		s.stock(&stock)
-		return visit(product, stock)
+		return visit(rules, opening, stock)
 	})
 }
 

@@ -149,6 +149,10 @@ type Store interface {
 	// EachProduct calls visit for every product, deleted ones included, with its
 	// projected stock (Safety filled in).
 	EachProduct(ctx context.Context, visit func(CatalogueProduct, inventory.Stock) error) error
+	// EachSale calls visit for every product, deleted ones included, with what a start needs
+	// of it: its rules, the units of its opening receipt, and its projected stock (Safety
+	// filled in). It reads less than EachProduct, so a start with many products is shorter.
+	EachSale(ctx context.Context, visit func(product inventory.Product, opening int64, stock inventory.Stock) error) error
 	// EachReservedOrder calls visit for every order in state Reserved.
 	EachReservedOrder(ctx context.Context, visit func(inventory.Order) error) error
 	// EachKey calls visit for every idempotency key that was used, or whose order was

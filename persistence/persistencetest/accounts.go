@@ -159,9 +159,10 @@ func testVisitorsStop(t *testing.T, opener Opener) {
 		return errors.Join(stop, err)
 	}
 	require.ErrorIs(t, store.EachProduct(ctx, func(persistence.CatalogueProduct, inventory.Stock) error { return visit() }), stop)
+	require.ErrorIs(t, store.EachSale(ctx, func(inventory.Product, int64, inventory.Stock) error { return visit() }), stop)
 	require.ErrorIs(t, store.EachReservedOrder(ctx, func(inventory.Order) error { return visit() }), stop)
 	require.ErrorIs(t, store.EachKey(ctx, 0, func(persistence.IdempotencyKey) error { return visit() }), stop)
 	require.ErrorIs(t, store.EachPurchase(ctx, func(_, _ inventory.ID, _ int64) error { return visit() }), stop)
-	require.Equal(t, 4, visited)
+	require.Equal(t, 5, visited)
 	RequireHistory(t, store, history)
 }

@@ -73,8 +73,10 @@ func requireStocks(t require.TestingT, store persistence.Store, m *Model, p page
 		}
 	}
 	visited := 0
+	stocks := make(map[inventory.ID]inventory.Stock)
 	require.NoError(t, store.EachProduct(background, func(product persistence.CatalogueProduct, stock inventory.Stock) error {
 		visited++
+		stocks[product.ID] = stock
 		require.Equal(t, m.products[product.ID], product)
 		want := m.stocks[product.ID]
 		want.Safety = product.Safety
@@ -85,6 +87,14 @@ func requireStocks(t require.TestingT, store persistence.Store, m *Model, p page
 		return nil
 	}))
 	require.Equal(t, len(m.products), visited)
+	require.NoError(t, store.EachSale(background, func(product inventory.Product, opening int64, stock inventory.Stock) error {
+		visited--
+		require.Equal(t, m.products[product.ID].Product, product)
+		require.Equal(t, m.products[product.ID].OpeningStock, opening)
+		require.Equal(t, stocks[product.ID], stock)
+		return nil
+	}))
+	require.Zero(t, visited)
 	for id := range m.products {
 		found := movementsOf(t, store, id, p.movements)
 		require.Equal(t, len(m.movements[id]), len(found))

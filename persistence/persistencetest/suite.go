@@ -137,6 +137,9 @@ func calls(t *testing.T, store persistence.Store) map[string]func(context.Contex
 		"EachProduct": func(ctx context.Context) error {
 			return store.EachProduct(ctx, func(persistence.CatalogueProduct, inventory.Stock) error { return nil })
 		},
+		"EachSale": func(ctx context.Context) error {
+			return store.EachSale(ctx, func(inventory.Product, int64, inventory.Stock) error { return nil })
+		},
 		"EachReservedOrder": func(ctx context.Context) error {
 			return store.EachReservedOrder(ctx, func(inventory.Order) error { return nil })
 		},

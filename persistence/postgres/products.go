@@ -12,9 +12,12 @@ import (
 	"holdfast/persistence"
 )
 
-const productColumns = `p.id, p.sku, p.name, p.description, p.category, p.price_minor, p.currency,
-	p.sale_starts_at, p.sale_ends_at, p.hold_seconds, p.safety, p.purchase_limit, p.paused, p.deleted,
-	p.opening_stock, p.version, p.created_at, p.updated_at`
+// What a start reads of a product, and what all others read.
+const (
+	saleColumns = `p.id, p.sku, p.price_minor, p.currency, p.sale_starts_at, p.sale_ends_at,
+		p.hold_seconds, p.safety, p.purchase_limit, p.paused, p.deleted, p.opening_stock`
+	productColumns = saleColumns + ", p.name, p.description, p.category, p.version, p.created_at, p.updated_at"
+)
 
 // The queries of products.
 const (
@@ -27,8 +30,9 @@ const (
 	selectProductID   = "SELECT version FROM products WHERE id = $1"
 	selectAnyProduct  = "SELECT " + productColumns + " FROM products p WHERE p.id = $1"
 	selectProduct     = selectAnyProduct + " AND NOT p.deleted"
-	selectEachProduct = "SELECT " + productColumns + `,
-		coalesce(s.on_hand, 0), coalesce(s.reserved, 0), coalesce(s.committed, 0), coalesce(s.sold, 0), coalesce(s.version, 0)
+	selectEachProduct = "SELECT " + productColumns + withStock
+	selectEachSale    = "SELECT " + saleColumns + withStock
+	withStock         = `, coalesce(s.on_hand, 0), coalesce(s.reserved, 0), coalesce(s.committed, 0), coalesce(s.sold, 0), coalesce(s.version, 0)
 		FROM products p LEFT JOIN stock s ON s.product_id = p.id`
 )
 
@@ -133,7 +137,7 @@ func (s *Store) EachProduct(ctx context.Context, visit func(persistence.Catalogu
 	err := s.all(ctx, func(row pgx.Row) error {
 		var product persistence.CatalogueProduct
 		var stock inventory.Stock
-		if err := scanProduct(row, &product, &stock.OnHand, &stock.Reserved, &stock.Committed, &stock.Sold, &stock.Version); err != nil {
+		if err := scanProduct(row, &product, stockFields(&stock)...); err != nil {
 			return err
 		}
 		stock.Safety = product.Safety
@@ -145,11 +149,40 @@ func (s *Store) EachProduct(ctx context.Context, visit func(persistence.Catalogu
 	return nil
 }
 
+// EachSale visits what a start needs of every product, one at a time.
+func (s *Store) EachSale(ctx context.Context, visit func(product inventory.Product, opening int64, stock inventory.Stock) error) error {
+	err := s.all(ctx, func(row pgx.Row) error {
+		var product inventory.Product
+		var opening int64
+		var stock inventory.Stock
+		if err := row.Scan(append(saleFields(&product, &opening), stockFields(&stock)...)...); err != nil {
+			return err
+		}
+		stock.Safety = product.Safety
+		return visit(product, opening, stock)
+	}, selectEachSale)
+	if err != nil {
+		return fmt.Errorf("visit the sales: %w", err)
+	}
+	return nil
+}
+
 // scanProduct reads productColumns and what follows them.
 func scanProduct(row pgx.Row, product *persistence.CatalogueProduct, more ...any) error {
-	return row.Scan(append([]any{
-		(*[16]byte)(&product.ID), &product.SKU, &product.Name, &product.Description, &product.Category,
-		&product.Price.Minor, currency{&product.Price.Currency}, &product.SaleStartsAt, &product.SaleEndsAt,
-		&product.HoldSeconds, &product.Safety, &product.PurchaseLimit, &product.Paused, &product.Deleted,
-		&product.OpeningStock, &product.Version, &product.CreatedAt, &product.UpdatedAt}, more...)...)
+	fields := append(saleFields(&product.Product, &product.OpeningStock),
+		&product.Name, &product.Description, &product.Category, &product.Version, &product.CreatedAt, &product.UpdatedAt)
+	return row.Scan(append(fields, more...)...)
+}
+
+// saleFields returns where saleColumns go.
+func saleFields(product *inventory.Product, opening *int64) []any {
+	return []any{
+		(*[16]byte)(&product.ID), &product.SKU, &product.Price.Minor, currency{&product.Price.Currency},
+		&product.SaleStartsAt, &product.SaleEndsAt, &product.HoldSeconds, &product.Safety, &product.PurchaseLimit,
+		&product.Paused, &product.Deleted, opening}
+}
+
+// stockFields returns where the quantities of withStock go.
+func stockFields(stock *inventory.Stock) []any {
+	return []any{&stock.OnHand, &stock.Reserved, &stock.Committed, &stock.Sold, &stock.Version}
 }
