@@ -44,7 +44,7 @@ var postgresFaults = []fault{
 		name:    "postgres-keys-of-open-orders-forgotten",
 		meaning: "A start does not get the keys of old orders that are not final.",
 		substitutions: []substitution{{"persistence/postgres/keys.go",
-			"WHERE k.at >= $1 OR o.state IN (1, 2, 5) OR o.updated_at >= $1`", "WHERE k.at >= $1`"}},
+			"(k.at >= $1 OR o.state IN (1, 2, 5) OR o.updated_at >= $1)`", "k.at >= $1`"}},
 		test: in(postgresFolder, "TestConformance/KeysOfUnsettledOrders"),
 	},
 	{
@@ -137,5 +137,19 @@ var postgresFaults = []fault{
 		substitutions: []substitution{{"persistence/postgres/address.go",
 			"\"lock_timeout\": milliseconds(lockMax),", "\"lock_timeout\": \"0\","}},
 		test: in(postgresFolder, "TestSettings"),
+	},
+	{
+		name:    "postgres-glance-at-any-products",
+		meaning: "A search for a frequent word shows matches from anywhere, and not the first in the order.",
+		substitutions: []substitution{{"persistence/postgres/search.go",
+			"	q.inOrder()\n	q.text.WriteString(\" LIMIT \" + q.argument(glanceMax)", "	q.text.WriteString(\" LIMIT \" + q.argument(glanceMax)"}},
+		test: in(postgresFolder, "TestConformance/DenseSearch"),
+	},
+	{
+		name:    "opening-keys-are-read",
+		meaning: "A start reads a key for every product that was ever opened.",
+		substitutions: []substitution{{"persistence/sqlite/keys.go",
+			"(k.kind <> 5 OR k.key <> k.subject_id) AND ", ""}},
+		test: in("persistence/sqlite", "TestConformance/KeysOfOpenings"),
 	},
 }

@@ -39,7 +39,7 @@ var storeFaults = []fault{
 		name:    "keys-of-open-orders-forgotten",
 		meaning: "A start does not get the keys of old orders that are not final.",
 		substitutions: []substitution{{"persistence/sqlite/keys.go",
-			"WHERE k.at >= ?1 OR o.state IN (1, 2, 5) OR o.updated_at >= ?1`", "WHERE k.at >= ?1`"}},
+			"(k.at >= ?1 OR o.state IN (1, 2, 5) OR o.updated_at >= ?1)`", "k.at >= ?1`"}},
 		test: in("actors", "TestAKeyOutlivesItsDayWhileItsOrderIsOpen"),
 	},
 	{

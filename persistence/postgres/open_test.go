@@ -293,6 +293,9 @@ func queries() map[string]plannedQuery {
 		filter := persistence.ProductFilter{Order: persistence.ProductOrder(order), Limit: 20}
 		text, arguments := listing(&filter, false, nil)
 		all["products by "+index+strconv.Itoa(order)] = plannedQuery{text, index, arguments}
+		glanced := persistence.ProductFilter{Order: filter.Order, Limit: 20, Terms: []persistence.SearchTerm{{Word: "w7"}}}
+		text, arguments = glancing(&glanced)
+		all["a glance by "+index+strconv.Itoa(order)] = plannedQuery{text, index, arguments}
 		filter.Category = "7"
 		text, arguments = listing(&filter, false, nil)
 		index = strings.Replace(strings.Replace(index, "products_by_", "products_by_category_and_", 1), "products_pkey", "products_by_category", 1)
