@@ -197,6 +197,17 @@ func (m *Model) retains(key persistence.IdempotencyKey, since inventory.Instant)
 	return order.UpdatedAt >= since
 }
 
+// startKeys are the keys that a start reads: all but those of opening receipts.
+func (m *Model) startKeys() map[inventory.Fingerprint]persistence.IdempotencyKey {
+	keys := make(map[inventory.Fingerprint]persistence.IdempotencyKey)
+	for _, key := range m.keys {
+		if key.Key != inventory.Fingerprint(key.Subject) {
+			keys[key.Key] = key
+		}
+	}
+	return keys
+}
+
 // purge deletes the keys that do not count any more.
 func (m *Model) purge(since inventory.Instant) {
 	for fingerprint, key := range m.keys {

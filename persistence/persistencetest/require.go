@@ -46,7 +46,7 @@ func requireRows(t require.TestingT, store persistence.Store, m *Model, p pages)
 		keys[key.Key] = key
 		return nil
 	}))
-	require.Equal(t, m.keys, keys)
+	require.Equal(t, m.startKeys(), keys)
 	purgedBefore, err := store.PurgedBefore(background)
 	require.NoError(t, err)
 	require.Equal(t, m.purgedBefore, purgedBefore)
