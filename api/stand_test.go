@@ -203,7 +203,7 @@ func (s *stand) conforms(c call, got result) {
 	place := fmt.Sprintf("%s %s -> %d %s", c.method, c.path, got.status, got.body)
 	require.Equal(s.t, "nosniff", got.header.Get("X-Content-Type-Options"), place)
 	require.Equal(s.t, "no-referrer", got.header.Get("Referrer-Policy"), place)
-	require.Contains(s.t, got.header.Get("Content-Security-Policy"), "default-src 'none'", place)
+	require.Equal(s.t, "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'", got.header.Get("Content-Security-Policy"), place)
 	require.NotEmpty(s.t, got.header.Get("Cache-Control"), place)
 	require.NotEmpty(s.t, got.header.Get("X-Request-Id"), place)
 	require.Empty(s.t, got.header.Get("Server"), place)

@@ -97,6 +97,13 @@ var badImports = []bad{
 }
 
 var badAPIs = []bad{
+	{"a reply that another caller may get", hollywoodIsUsedSafely, map[string]string{
+		"actors/a.go": "package actors\nfunc ask(e engine) { e.Request(1) }\nfunc Request() {}\nfunc stop(e engine) { Request(); e.hollywood.Poison(2) }\n",
+		"api/a.go":    "package api\nfunc ask(c client) { c.Request(1) }\n",
+	}, []string{
+		"actors/a.go:2: Request of Hollywood:",
+		"actors/a.go:4: Poison of Hollywood:",
+	}},
 	{"Hollywood in a signature", hollywoodIsHidden, map[string]string{"actors/a.go": `package actors
 
 import hw "github.com/anthdm/hollywood/actor"

@@ -23,6 +23,28 @@ func hollywoodIsHidden(r *repository) (findings []finding) {
 	return findings
 }
 
+// unsafeMethods are those of Hollywood's engine that break promises, and why.
+var unsafeMethods = map[string]string{
+	"Request": "it gives a reply to another caller: let an operation wait for its own",
+	"Poison":  "it loses mail and can run an actor on two goroutines: stop the mailbox",
+}
+
+// hollywoodIsUsedSafely finds calls of unsafeMethods in package actors, whatever they are
+// called on.
+func hollywoodIsUsedSafely(r *repository) (findings []finding) {
+	for _, s := range r.packages()["actors"] {
+		ast.Inspect(s.tree, func(node ast.Node) bool {
+			if call, is := node.(*ast.CallExpr); is {
+				if method, is := call.Fun.(*ast.SelectorExpr); is && unsafeMethods[method.Sel.Name] != "" {
+					findings = append(findings, r.at(method.Sel, method.Sel.Name, "%s of Hollywood: %s", method.Sel.Name, unsafeMethods[method.Sel.Name]))
+				}
+			}
+			return true
+		})
+	}
+	return findings
+}
+
 // exported are the nodes of a file that make up its exported API, without bodies.
 func exported(file *ast.File) (nodes []ast.Node) {
 	for _, declaration := range file.Decls {

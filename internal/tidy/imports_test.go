@@ -14,6 +14,7 @@ func TestImportGraph(t *testing.T) {
 	t.Run("domain", func(t *testing.T) { holds(t, domainIsPure) })
 	t.Run("drivers", func(t *testing.T) { holds(t, noDriverBehindTheEngine) })
 	t.Run("hollywood", func(t *testing.T) { holds(t, hollywoodIsHidden) })
+	t.Run("unsafe", func(t *testing.T) { holds(t, hollywoodIsUsedSafely) })
 }
 
 // within reports whether a package is one of patterns, where x/... is x and all
