@@ -62,6 +62,7 @@ func TestRow14RefreshTokensUsedAgain(t *testing.T) {
 	require.Equal(t, 401, s.refreshWith(second.text("refresh_token")).status, "the successor of a stolen one")
 	require.Equal(t, 401, s.me(second.text("access_token")))
 	require.Contains(t, s.log.String(), "used again")
+	require.Equal(t, persistence.AuditReuse, s.store.audit[len(s.store.audit)-1].Action)
 	require.Equal(t, 200, s.do(loginWith("ada@example.org", goodPassword)).status)
 
 	forged := s.refreshWith("hfr_" + strings.Repeat("A", 75))
