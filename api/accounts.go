@@ -130,7 +130,29 @@ func (x *exchange) checkLogin(email string, valid bool, secret string) (user per
 	if !matches || user.Disabled || !token.KnownRole(user.Role) {
 		return persistence.User{}, true
 	}
+	if password.Weak(user.PasswordHash) {
+		x.renewHash(&user, secret)
+	}
 	return user, true
+}
+
+// renewHash hashes anew a password that was shown and has a weak hash. It ends no session.
+// What cannot be done now, the next login does.
+func (x *exchange) renewHash(user *persistence.User, secret string) {
+	hash, err := x.server.hasher.Hash(x.server.living, secret)
+	if err == nil {
+		ctx, cancel := x.storeContext()
+		defer cancel()
+		_, _, err = x.server.store.ChangeUser(ctx, user.ID, persistence.UserChange{At: x.now, Edit: func(now *persistence.User) error {
+			if now.PasswordHash == user.PasswordHash {
+				now.PasswordHash = hash
+			}
+			return nil
+		}})
+	}
+	if err != nil {
+		x.server.log.Warn("a password keeps its weak hash until the next login", "user_id", user.ID.String(), "error", err)
+	}
 }
 
 // findUser returns the account with the address, or the zero User.

@@ -6,7 +6,7 @@
 //	$argon2id$v=19$m=19456,t=2,p=1$<salt>$<key>
 //
 // with unpadded base64. The parameters travel with each hash, so they can be
-// raised later; on verification they are capped, so that a hash from elsewhere
+// raised later: [Weak] hashes are made anew when their password is shown. On verification they are capped, so that a hash from elsewhere
 // cannot make the program allocate or compute without bound.
 //
 // Hashing is made to be expensive: about 19 MiB and tens of milliseconds. The
@@ -86,6 +86,13 @@ func quick() parameters {
 func (p parameters) String() string {
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, p.memory, p.time, p.threads,
 		base64.RawStdEncoding.EncodeToString(p.salt), base64.RawStdEncoding.EncodeToString(p.key))
+}
+
+// Weak reports whether a hash costs less to try passwords on than a new one would. It is
+// false of what is no hash.
+func Weak(phc string) bool {
+	p, err := parse(phc)
+	return err == nil && (p.memory < memoryKiB || p.time < passes || len(p.salt) < saltBytes || len(p.key) < keyBytes)
 }
 
 // has reports whether key is that of p.

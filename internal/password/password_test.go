@@ -29,6 +29,18 @@ func TestHashIsVerifiedAndNothingElse(t *testing.T) {
 	require.NotEqual(t, phc, again, "the salt must be fresh")
 }
 
+func TestWeakHashes(t *testing.T) {
+	phc, err := NewHasher(1).Hash(context.Background(), "seventeen lobsters")
+	require.NoError(t, err)
+	for hash, want := range map[string]bool{
+		phc: false, strings.Replace(phc, "m=19456", "m=65536", 1): false, "": false, "sealed": false,
+		strings.Replace(phc, "m=19456", "m=19455", 1): true, strings.Replace(phc, "t=2", "t=1", 1): true,
+		phc[:len(phc)-3]: true,
+	} {
+		require.Equal(t, want, Weak(hash), hash)
+	}
+}
+
 func TestNoPasswordOpensAnAccountWithoutOne(t *testing.T) {
 	h := NewHasher(1)
 	for _, candidate := range []string{"", "the password of nobody"} {

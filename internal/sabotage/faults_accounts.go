@@ -133,4 +133,11 @@ var accountFaults = []fault{
 		substitutions: []substitution{{"api/api_keys.go", "		x.server.revocations.EndKey(id)\n", ""}},
 		test:          in(apiFolder, "TestAPIKeysAreMadeAndDeleted"),
 	},
+	{
+		name:    "weak-hashes-stay",
+		meaning: "A password that was hashed with weaker parameters keeps its weak hash for ever.",
+		substitutions: []substitution{{"api/accounts.go",
+			"	if password.Weak(user.PasswordHash) {\n", "	if false {\n"}},
+		test: in("api", "TestRow3ALoginRenewsAWeakHash"),
+	},
 }

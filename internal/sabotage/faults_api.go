@@ -52,4 +52,11 @@ var apiFaults = []fault{
 			"(any, error) { return s.key, nil })\n	if err != nil && !errors.Is(err, jwt.ErrTokenSignatureInvalid) {\n"}},
 		test: in("internal/token", "TestForgedTokensAreRefused"),
 	},
+	{
+		name:    "slow-clients-are-waited-for",
+		meaning: "A connection that sends its request byte by byte is kept for ever.",
+		substitutions: []substitution{{"api/server.go",
+			"		ReadTimeout:                  s.options.ReadTimeout,\n", ""}},
+		test: in("api", "TestRow26SlowClients"),
+	},
 }
