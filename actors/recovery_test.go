@@ -124,6 +124,24 @@ func TestTheOpeningReceiptComesBeforeAdjustments(t *testing.T) {
 	require.Equal(t, [3]int64{105, 0, 0}, h.stock(product.ID))
 }
 
+// A start does not know the keys of opening receipts that are projected; nobody gets the
+// opening stock a second time all the same.
+func TestAStartKnowsThatAnOpeningReceiptWasIssued(t *testing.T) {
+	h := newHouse(t)
+	id := h.product(100)
+	h.awaitProjection()
+	product, err := h.store.AnyProductByID(t.Context(), id)
+	require.NoError(t, err)
+	require.EqualValues(t, 100, product.OpeningStock)
+	h.restart()
+	require.Equal(t, inventory.Refusal{}, h.engine.AddProduct(product), "a repeat of the creation")
+	_, refusal := h.engine.AdjustStock(&AdjustStock{Product: id, Caller: h.customer(), Delta: 5, Key: h.key(), Reason: "found"})
+	require.Equal(t, inventory.Refusal{}, refusal)
+	require.Equal(t, [3]int64{105, 0, 0}, h.stock(id))
+	stock, _ := h.engine.Stock(id)
+	require.EqualValues(t, 2, stock.Version)
+}
+
 // A catalogue that was imported has its stock when a start is done, also when fewer
 // requests may be in flight than a start would like to send.
 func TestAStartReceivesTheStockOfAWholeCatalogue(t *testing.T) {

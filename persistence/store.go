@@ -161,9 +161,9 @@ type Store interface {
 	// is told by the product's stock, and there are as many of them as products.
 	EachKey(ctx context.Context, since inventory.Instant, visit func(IdempotencyKey) error) error
 	// PurgeKeys deletes keys that were used before since and that [EachKey] with the same
-	// since does not visit, at most limit of them, and returns how many. A call goes on where the one before
-	// it stopped and may look at a part of the keys only, so fewer than limit does
-	// not mean that none is left: it is called again and again, for ever.
+	// since does not visit, at most limit of them, and returns how many. A call goes on
+	// where the one before it stopped and may look at a part of the keys only, so fewer than
+	// limit does not mean that none is left: it is called again and again, for ever.
 	PurgeKeys(ctx context.Context, since inventory.Instant, limit int) (int, error)
 	// PurgeOrders deletes settled orders that were last changed before a moment, with
 	// their lines and keys, but none that counts towards a limit: [EachPurchase] visits

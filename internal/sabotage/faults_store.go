@@ -60,4 +60,19 @@ var storeFaults = []fault{
 		substitutions: []substitution{{"persistence/sqlite/store.go", "fileMode = 0o600", "fileMode = 0o644"}},
 		test:          in(sqliteFolder, "TestFilesArePrivate"),
 	},
+	{
+		name:    "opening-stock-comes-again",
+		meaning: "After a start, a repeated creation of a product brings its opening stock once more.",
+		substitutions: []substitution{{"actors/products.go",
+			"	if stock.Version == 0 {\n		p.opening.Store(opening)\n	}\n", "	p.opening.Store(opening)\n"},
+			{"actors/openings.go", "			p.opening.Store(0)\n", ""}},
+		test: in("actors", "TestAStartKnowsThatAnOpeningReceiptWasIssued"),
+	},
+	{
+		name:    "opening-keys-are-read",
+		meaning: "A start reads a key for every product that was ever opened.",
+		substitutions: []substitution{{"persistence/sqlite/keys.go",
+			"(k.kind <> 5 OR k.key <> k.subject_id) AND ", ""}},
+		test: in("persistence/sqlite", "TestConformance/KeysOfOpenings"),
+	},
 }

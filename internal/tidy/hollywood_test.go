@@ -29,15 +29,12 @@ var unsafeMethods = map[string]string{
 	"Poison":  "it loses mail and can run an actor on two goroutines: stop the mailbox",
 }
 
-// hollywoodIsUsedSafely finds calls of unsafeMethods in package actors, whatever they are
-// called on.
+// hollywoodIsUsedSafely finds unsafeMethods in package actors, whatever they are methods of.
 func hollywoodIsUsedSafely(r *repository) (findings []finding) {
 	for _, s := range r.packages()["actors"] {
 		ast.Inspect(s.tree, func(node ast.Node) bool {
-			if call, is := node.(*ast.CallExpr); is {
-				if method, is := call.Fun.(*ast.SelectorExpr); is && unsafeMethods[method.Sel.Name] != "" {
-					findings = append(findings, r.at(method.Sel, method.Sel.Name, "%s of Hollywood: %s", method.Sel.Name, unsafeMethods[method.Sel.Name]))
-				}
+			if method, is := node.(*ast.SelectorExpr); is && unsafeMethods[method.Sel.Name] != "" {
+				findings = append(findings, r.at(method.Sel, method.Sel.Name, "%s of Hollywood: %s", method.Sel.Name, unsafeMethods[method.Sel.Name]))
 			}
 			return true
 		})

@@ -65,22 +65,44 @@ func testKeys(t *testing.T, opener Opener) {
 }
 
 // testKeysOfOpenings tells an opening receipt, whose key is its product's ID, from other
-// adjustments: its key can be looked up, but a start need not have it.
+// adjustments and from an order: its key can be looked up, and is purged when it is old, but
+// a start need not have it.
 func testKeysOfOpenings(t *testing.T, opener Opener) {
 	store, ctx := open(t, opener), t.Context()
 	product := newProduct(1)
 	require.NoError(t, store.CreateProducts(ctx, product))
 	opening, other := receipt(1, product.ID, 10), receipt(2, product.ID, 5)
 	opening.Event.Key, other.Event.Key = inventory.Fingerprint(product.ID), inventory.Fingerprint{7}
-	require.NoError(t, store.Project(ctx, positionAt(0), positionAt(2), []persistence.Record{opening, other}))
-	for _, key := range []inventory.Fingerprint{opening.Event.Key, other.Event.Key} {
-		found, err := store.KeyByFingerprint(ctx, key)
-		require.NoError(t, err)
-		require.Equal(t, product.ID, found.Subject)
+	order := persistence.Record{Sequence: 3, Event: inventory.Event{Kind: inventory.OrderPlaced, At: epoch, Order: newID(2), Customer: newID(3),
+		To: inventory.Reserved, Currency: product.Price.Currency, Key: inventory.Fingerprint(newID(2)),
+		Lines: []inventory.Line{{ProductID: product.ID, Quantity: 1}}}}
+	require.NoError(t, store.Project(ctx, positionAt(0), positionAt(3), []persistence.Record{opening, other, order}))
+	known := func() (known []inventory.Fingerprint) {
+		for _, key := range []inventory.Fingerprint{opening.Event.Key, other.Event.Key, order.Event.Key} {
+			_, err := store.KeyByFingerprint(ctx, key)
+			if err == nil {
+				known = append(known, key)
+			} else {
+				require.ErrorIs(t, err, persistence.ErrNotFound)
+			}
+		}
+		return known
 	}
+	require.Len(t, known(), 3)
 	visited := eachKey(t, store, epoch)
-	require.Len(t, visited, 1)
+	require.Len(t, visited, 2)
 	require.Contains(t, visited, other.Event.Key)
+	require.Contains(t, visited, order.Event.Key)
+	for _, since := range []inventory.Instant{epoch, epoch + 1} {
+		for range 3 {
+			_, err := store.PurgeKeys(ctx, since, 100)
+			require.NoError(t, err)
+		}
+		if since == epoch {
+			require.Len(t, known(), 3, "young keys stay")
+		}
+	}
+	require.Equal(t, []inventory.Fingerprint{order.Event.Key}, known(), "of an order that is not settled")
 }
 
 // testKeysOfUnsettledOrders follows the keys of one order through its life: they

@@ -201,7 +201,7 @@ func (m *Model) retains(key persistence.IdempotencyKey, since inventory.Instant)
 func (m *Model) startKeys() map[inventory.Fingerprint]persistence.IdempotencyKey {
 	keys := make(map[inventory.Fingerprint]persistence.IdempotencyKey)
 	for _, key := range m.keys {
-		if key.Key != inventory.Fingerprint(key.Subject) {
+		if key.Kind != inventory.StockAdjusted || key.Key != inventory.Fingerprint(key.Subject) {
 			keys[key.Key] = key
 		}
 	}

@@ -134,9 +134,13 @@ func requireList(t *testing.T, store persistence.Store, all []persistence.Catalo
 func testDenseSearch(t *testing.T, opener Opener) {
 	store := open(t, opener)
 	all := searchProducts(3 * persistence.SearchCollectMax)
+	const clustered = persistence.SearchCollectMax * 6 / 5 // one in nine of them is deleted
 	for i := range all {
 		all[i].Name += " dense"
-		if i >= len(all)-persistence.SearchCollectMax-50 { // they are together, at the end of some orders
+		if all[i].Price.Minor >= 2 { // by price, they begin after some thousands
+			all[i].Name += " later"
+		}
+		if i >= len(all)-clustered { // they are together, at the end of some orders
 			all[i].Name += " clustered"
 			all[i].Price.Minor += 1000
 		}
@@ -144,19 +148,19 @@ func testDenseSearch(t *testing.T, opener Opener) {
 	for chunk := range slices.Chunk(all, 1000) {
 		require.NoError(t, store.CreateProducts(t.Context(), chunk...))
 	}
-	categories := []string{"", "tea"}
-	for i, text := range []string{"dense mug", "de* sku 77", "clustered", "dense"} {
+	for _, text := range []string{"dense mug", "de* sku 77", "later", "clustered", "dense"} {
 		terms, _ := persistence.ParseSearch(text)
 		for order := range persistence.ProductOrderCount {
-			filter := persistence.ProductFilter{Category: categories[(i/2+order)%2], Terms: terms, Order: persistence.ProductOrder(order), Limit: 50}
-			found, err := store.Products(t.Context(), filter)
-			require.NoError(t, err)
-			require.Equal(t, SelectProducts(all, filter), found)
-			if len(found) > 0 {
-				filter.After = filter.Order.PlaceOf(&found[len(found)-1])
-				found, err = store.Products(t.Context(), filter)
-				require.NoError(t, err)
-				require.Equal(t, SelectProducts(all, filter), found)
+			for _, category := range []string{"", "tea"} {
+				filter := persistence.ProductFilter{Category: category, Terms: terms, Order: persistence.ProductOrder(order), Limit: 50}
+				for range 2 {
+					found, err := store.Products(t.Context(), filter)
+					require.NoError(t, err)
+					require.Equal(t, SelectProducts(all, filter), found)
+					if len(found) > 0 {
+						filter.After = filter.Order.PlaceOf(&found[len(found)-1])
+					}
+				}
 			}
 		}
 	}

@@ -64,7 +64,7 @@ func glancing(filter *persistence.ProductFilter) (text string, arguments []any) 
 	q.text.WriteString("SELECT " + productColumns + " FROM (SELECT * FROM products p WHERE NOT p.deleted")
 	q.behind()
 	q.inOrder()
-	q.text.WriteString(" LIMIT " + q.argument(glanceMax) + ") p WHERE p.search @@ " + q.argument(matchExpression(filter)) + "::tsquery")
+	q.text.WriteString(" LIMIT " + strconv.Itoa(glanceMax) + ") p WHERE p.search @@ " + q.argument(matchExpression(filter)) + "::tsquery")
 	q.inOrder()
 	q.text.WriteString(" LIMIT " + q.argument(max(filter.Limit, 0)))
 	return q.text.String(), q.arguments

@@ -17,7 +17,7 @@ import (
 const purgeStride = 16
 
 // The queries of a purge: where a number of keys after a place end, and the keys
-// between two places that selectEachKey does not visit.
+// between two places that are old and that selectEachKey does not visit.
 const (
 	selectPurgeEnd = "SELECT key FROM idempotency_keys WHERE key > ? ORDER BY key LIMIT 1 OFFSET ?"
 	deletePurged   = `DELETE FROM idempotency_keys WHERE key IN (
