@@ -25,6 +25,7 @@ func Run(t *testing.T, newPlace func(t *testing.T) Opener) {
 		{"UsersEnsured", testUsersEnsured},
 		{"ChangeUser", testChangeUser},
 		{"SessionsOfAnOldAccount", testSessionsOfAnOldAccount},
+		{"CreateUsersAtOnce", testCreateUsersAtOnce},
 		{"ChangeUserAtOnce", testChangeUserAtOnce},
 		{"ListUsers", testListUsers},
 		{"FirstAdmin", testFirstAdmin},

@@ -114,6 +114,32 @@ func testSessionsOfAnOldAccount(t *testing.T, opener Opener) {
 	require.Error(t, err, "of nobody")
 }
 
+// testCreateUsersAtOnce registers one address fifty times at once: one account is made, and
+// it is the one whose caller was told so.
+func testCreateUsersAtOnce(t *testing.T, opener Opener) {
+	store, ctx := open(t, opener), t.Context()
+	const callers = 50
+	results := make([]error, callers)
+	var group sync.WaitGroup
+	for n := range callers {
+		group.Go(func() {
+			user := newUser(n + 1)
+			user.Email = "one@example.org"
+			results[n] = store.CreateUsers(ctx, []persistence.User{user})
+		})
+	}
+	group.Wait()
+	found, err := store.UserByEmail(ctx, "one@example.org")
+	require.NoError(t, err)
+	for n, err := range results {
+		if newUser(n+1).ID == found.ID {
+			require.NoError(t, err)
+		} else {
+			require.ErrorIs(t, err, persistence.ErrExists)
+		}
+	}
+}
+
 // testChangeUserAtOnce lets many take the same step: of each step one succeeds, and nobody
 // overwrites what another has done.
 func testChangeUserAtOnce(t *testing.T, opener Opener) {
