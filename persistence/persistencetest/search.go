@@ -139,6 +139,8 @@ func testDenseSearch(t *testing.T, opener Opener) {
 		all[i].Name += " dense"
 		if all[i].Price.Minor >= 2 { // by price, they begin after some thousands
 			all[i].Name += " later"
+		} else {
+			all[i].Name += " laterally"
 		}
 		if i >= len(all)-clustered { // they are together, at the end of some orders
 			all[i].Name += " clustered"
@@ -148,10 +150,10 @@ func testDenseSearch(t *testing.T, opener Opener) {
 	for chunk := range slices.Chunk(all, 1000) {
 		require.NoError(t, store.CreateProducts(t.Context(), chunk...))
 	}
-	for _, text := range []string{"dense mug", "de* sku 77", "later", "clustered", "dense"} {
+	for text, categories := range map[string][]string{"dense mug": {"", "tea"}, "de* sku 77": {"tea"}, "later": {""}, "clustered": {""}} {
 		terms, _ := persistence.ParseSearch(text)
 		for order := range persistence.ProductOrderCount {
-			for _, category := range []string{"", "tea"} {
+			for _, category := range categories {
 				filter := persistence.ProductFilter{Category: category, Terms: terms, Order: persistence.ProductOrder(order), Limit: 50}
 				for range 2 {
 					found, err := store.Products(t.Context(), filter)
