@@ -99,6 +99,9 @@ func login(x *exchange) {
 		x.fail(codeUnauthorized, "The address or the password is wrong.")
 	default:
 		attempt.succeed(x.now)
+		if password.Weak(user.PasswordHash) {
+			x.renewHash(&user, body.Password)
+		}
 		if user.Factor.Active {
 			x.askForCode(&user)
 			return
@@ -129,9 +132,6 @@ func (x *exchange) checkLogin(email string, valid bool, secret string) (user per
 	}
 	if !matches || user.Disabled || !token.KnownRole(user.Role) {
 		return persistence.User{}, true
-	}
-	if password.Weak(user.PasswordHash) {
-		x.renewHash(&user, secret)
 	}
 	return user, true
 }

@@ -3,7 +3,6 @@ package api
 import (
 	"bufio"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"testing"
@@ -17,11 +16,7 @@ import (
 func TestABrokenRequestAfterAPauseIsAnswered(t *testing.T) {
 	const writeTimeout = 200 * time.Millisecond
 	s := newStand(t, func(o *Options) { o.WriteTimeout = writeTimeout })
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	connection, err := net.Dial("tcp", s.serveOn(listener))
-	require.NoError(t, err)
-	defer connection.Close()
+	connection := s.connect()
 	reader := bufio.NewReader(connection)
 	ask := func(text string) int {
 		require.NoError(t, connection.SetReadDeadline(time.Now().Add(10*time.Second)))
@@ -36,7 +31,7 @@ func TestABrokenRequestAfterAPauseIsAnswered(t *testing.T) {
 	require.Equal(t, 200, ask("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"))
 	// Nothing comes until the deadline of that answer is over.
 	require.NoError(t, connection.SetReadDeadline(time.Now().Add(2*writeTimeout)))
-	_, err = reader.Peek(1)
+	_, err := reader.Peek(1)
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 	require.Equal(t, 400, ask("NONSENSE\r\n\r\n"))
 }

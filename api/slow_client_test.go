@@ -85,15 +85,11 @@ func untilCut(connection net.Conn, atOnce, dripping string) time.Duration {
 func TestRow26AClientThatDoesNotRead(t *testing.T) {
 	const writeTimeout = 400 * time.Millisecond
 	s := newStand(t, func(o *Options) { o.WriteTimeout = writeTimeout })
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	connection, err := net.Dial("tcp", s.serveOn(listener))
-	require.NoError(t, err)
-	defer connection.Close()
+	connection := s.connect()
 	require.NoError(t, connection.(*net.TCPConn).SetReadBuffer(4096))
 	require.NoError(t, connection.SetDeadline(time.Now().Add(30*time.Second)))
 	const request = "GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n"
-	_, err = io.WriteString(connection, request)
+	_, err := io.WriteString(connection, request)
 	require.NoError(t, err)
 	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
 	require.NoError(t, err)

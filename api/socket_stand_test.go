@@ -35,6 +35,16 @@ func newSocketStand(t testing.TB, changes ...func(*Options)) *socketStand {
 	return s
 }
 
+// connect opens a real connection to a listener of its own.
+func (s *stand) connect() net.Conn {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(s.t, err)
+	connection, err := net.Dial("tcp", s.serveOn(listener))
+	require.NoError(s.t, err)
+	s.t.Cleanup(func() { _ = connection.Close() })
+	return connection
+}
+
 // serveOn serves on one more listener.
 func (s *stand) serveOn(listener net.Listener) (address string) {
 	served := make(chan error, 1)

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Of fifty registrations of one address at once, one makes the account, and the others are
-// told that it is taken.
+// Of fifty registrations of one address at once, one makes the account. The others are told
+// that it is taken, or to come back, when too many passwords wait to be hashed.
 func TestRow4RegistrationsOfOneAddressAtOnce(t *testing.T) {
 	s := serve(t, freshDirectory(t))
 	const callers = 50
@@ -16,18 +16,12 @@ func TestRow4RegistrationsOfOneAddressAtOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for range callers {
 		group.Go(func() {
-			for {
-				r, err := s.send(client, call{method: "POST", path: "/api/register",
-					body: `{"email":"ada@example.com","password":"` + lanternPassword + `","name":"Ada"}`})
-				if err == nil && r.status == 503 {
-					continue // passwords are hashed a few at a time
-				}
-				if err != nil {
-					r.status = 0
-				}
-				statuses <- r.status
-				return
+			r, err := s.send(client, call{method: "POST", path: "/api/register",
+				body: `{"email":"ada@example.com","password":"` + lanternPassword + `","name":"Ada"}`})
+			if err != nil {
+				r.status = 0
 			}
+			statuses <- r.status
 		})
 	}
 	group.Wait()
@@ -36,7 +30,8 @@ func TestRow4RegistrationsOfOneAddressAtOnce(t *testing.T) {
 	for status := range statuses {
 		count[status]++
 	}
-	require.Equal(t, map[int]int{201: 1, 409: callers - 1}, count)
+	require.Equal(t, 1, count[201], count)
+	require.Equal(t, callers-1, count[409]+count[503], count)
 	role, _ := s.login("ada@example.com", lanternPassword)
 	require.Equal(t, "customer", role)
 	s.stop(t)

@@ -6,8 +6,9 @@
 //	$argon2id$v=19$m=19456,t=2,p=1$<salt>$<key>
 //
 // with unpadded base64. The parameters travel with each hash, so they can be
-// raised later: [Weak] hashes are made anew when their password is shown. On verification they are capped, so that a hash from elsewhere
-// cannot make the program allocate or compute without bound.
+// raised later: [Weak] hashes are made anew when their password is shown. On
+// verification they are capped, so that a hash from elsewhere cannot make the program
+// allocate or compute without bound.
 //
 // Hashing is made to be expensive: about 19 MiB and tens of milliseconds. The
 // [Hasher] therefore runs on half of the processors, and lets only a bounded

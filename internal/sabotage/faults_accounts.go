@@ -137,7 +137,7 @@ var accountFaults = []fault{
 		name:    "weak-hashes-stay",
 		meaning: "A password that was hashed with weaker parameters keeps its weak hash for ever.",
 		substitutions: []substitution{{"api/accounts.go",
-			"	if password.Weak(user.PasswordHash) {\n", "	if false {\n"}},
+			"		if password.Weak(user.PasswordHash) {\n", "		if false {\n"}},
 		test: in("api", "TestRow3ALoginRenewsAWeakHash"),
 	},
 }

@@ -55,7 +55,8 @@ func (s *Store) glance(ctx context.Context, filter *persistence.ProductFilter) (
 	if len(filter.Terms) == 0 {
 		return nil, nil
 	}
-	return s.find(ctx)(glancing(filter))
+	text, arguments := glancing(filter)
+	return s.find(ctx, text, arguments)
 }
 
 // glancing returns the query of a glance.
@@ -70,15 +71,13 @@ func glancing(filter *persistence.ProductFilter) (text string, arguments []any) 
 	return q.text.String(), q.arguments
 }
 
-// find returns a function that runs a query of products.
-func (s *Store) find(ctx context.Context) func(text string, arguments []any) ([]persistence.CatalogueProduct, error) {
-	return func(text string, arguments []any) (products []persistence.CatalogueProduct, err error) {
-		err = s.each(ctx, func(row pgx.Row) error {
-			products = append(products, persistence.CatalogueProduct{})
-			return scanProduct(row, &products[len(products)-1])
-		}, text, arguments...)
-		return products, err
-	}
+// find returns the products that a query selects.
+func (s *Store) find(ctx context.Context, text string, arguments []any) (products []persistence.CatalogueProduct, err error) {
+	err = s.each(ctx, func(row pgx.Row) error {
+		products = append(products, persistence.CatalogueProduct{})
+		return scanProduct(row, &products[len(products)-1])
+	}, text, arguments...)
+	return products, err
 }
 
 // CountMatches implements [persistence.ProductLists], as do the two that follow.
@@ -101,7 +100,8 @@ func (s *Store) PlaceAhead(ctx context.Context, filter *persistence.ProductFilte
 // ListProducts returns the products of a listing.
 func (s *Store) ListProducts(ctx context.Context, filter *persistence.ProductFilter, collected bool,
 	until *persistence.Place) ([]persistence.CatalogueProduct, error) {
-	return s.find(ctx)(listing(filter, collected, until))
+	text, arguments := listing(filter, collected, until)
+	return s.find(ctx, text, arguments)
 }
 
 // listing returns the query of a list. There are few texts of it, so that each is prepared
