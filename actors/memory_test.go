@@ -74,7 +74,7 @@ func TestAMemoryThatComesTooLateGoesBack(t *testing.T) {
 	h.place(customer, product, 1)
 	h.awaitProjection()
 	a := h.engine.actorOf(shardOf(customer))
-	memory, err := h.engine.loadMemory(a)
+	memory, err := h.engine.loadMemory(h.engine.life, a)
 	require.NoError(t, err)
 	late := h.engine.internal(stepRebuilt)
 	late.memory, late.tenure = memory, a.tenure+7

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -28,6 +29,8 @@ type orderActor struct {
 	// rebuilding is set by a panic, which may leave the memory half changed, until
 	// there is a new one.
 	rebuilding bool
+	// endRebuild ends the rebuild under way, if there is one.
+	endRebuild context.CancelFunc
 	// owed is what products have to be told of the last append.
 	owed debt
 	// toWake are products where somebody waits for what the last append decided.
@@ -38,7 +41,7 @@ type orderActor struct {
 type actorNumber uint16
 
 func newOrderActor(e *Engine, number actorNumber) *orderActor {
-	a := &orderActor{engine: e, number: number, memory: newOrderMemory(e.directory), lookups: make(map[inventory.ID][]*operation)}
+	a := &orderActor{engine: e, number: number, memory: newOrderMemory(e.directory), lookups: make(map[inventory.ID][]*operation), endRebuild: func() {}}
 	a.deadlines.wake = func() { a.post(stepExpire) }
 	a.deadlines.clock = e.clock
 	return a

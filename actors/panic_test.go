@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"context"
 	"math/rand/v2"
 	"runtime"
 	"sync/atomic"
@@ -223,6 +224,51 @@ func TestARebuildWaitsForSQL(t *testing.T) {
 	h.store.away.Store(false)
 	h.awaitSound()
 	_, refusal = h.change(inventory.OrderCancelled, order.ID, customer, customer)
+	require.Equal(t, inventory.Refusal{}, refusal)
+}
+
+// slowStore is a store whose held orders come when the gate opens. It counts who waits
+// for them.
+type slowStore struct {
+	persistence.Store
+	gate    chan struct{}
+	waiting *atomic.Int64
+}
+
+func (s slowStore) EachReservedOrder(ctx context.Context, visit func(inventory.Order) error) error {
+	s.waiting.Add(1)
+	defer s.waiting.Add(-1)
+	select {
+	case <-s.gate:
+		return s.Store.EachReservedOrder(ctx, visit)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// However often an actor panics while its orders are read, they are read once at a time:
+// a thousand readers of which the last one counts kept an actor from its customers.
+func TestARebuildEndsTheOneBefore(t *testing.T) {
+	slow := slowStore{gate: make(chan struct{}), waiting: new(atomic.Int64)}
+	h := newHouse(t, quietly)
+	slow.Store, h.engine.store = h.engine.store, &slow
+	customer, product := h.customer(), h.product(10)
+	order := h.place(customer, product, 1)
+	shard := h.engine.actorOf(shardOf(customer))
+	field := &minefield{odds: 1}
+	shard.become(&mined{shard.behaviour, field})
+	field.armed.Store(true)
+	for range 100 {
+		_, refusal := h.engine.PlaceOrder(orderOf(customer, h.key(), product, 1))
+		require.Equal(t, inventory.CodeUnknownOutcome, refusal.Code)
+	}
+	field.armed.Store(false)
+
+	require.Eventually(t, func() bool { return slow.waiting.Load() == 1 }, waitMax, waitStep)
+	require.EqualValues(t, 1, h.engine.Statistics().Quarantined)
+	close(slow.gate)
+	h.awaitSound()
+	_, refusal := h.change(inventory.OrderCancelled, order.ID, customer, customer)
 	require.Equal(t, inventory.Refusal{}, refusal)
 }
 

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -10,7 +11,8 @@ import (
 
 // startRebuild throws the memory away and begins to make a new one. Until that is
 // there, the actor refuses everything. It appends nothing meanwhile, so once SQL has
-// all that is appended now, SQL has the last state of all of its orders.
+// all that is appended now, SQL has the last state of all of its orders. A rebuild that
+// was under way ends: however often an actor panics, SQL is read for it once at a time.
 func (a *orderActor) startRebuild() {
 	if !a.rebuilding {
 		a.engine.quarantined.Add(1)
@@ -21,10 +23,14 @@ func (a *orderActor) startRebuild() {
 	a.discarded = append(a.discarded, a.memory.allocator)
 	a.memory, a.lookups = newOrderMemory(a.engine.directory), make(map[inventory.ID][]*operation)
 	a.deadlines.clear()
+	a.endRebuild()
+	ctx, end := context.WithCancel(a.engine.life)
+	a.endRebuild = end
 	a.engine.rebuilds.Go(func() {
-		memory, err := a.engine.loadMemory(a)
+		defer end()
+		memory, err := a.engine.loadMemory(ctx, a)
 		if err != nil {
-			return // the engine stops
+			return // the engine stops, or the next rebuild has begun
 		}
 		op := a.engine.internal(stepRebuilt)
 		op.memory, op.tenure = memory, tenure
@@ -42,32 +48,36 @@ func (e *Engine) checkFolded() {
 	}
 }
 
-// loadMemory reads the held orders of an actor from SQL, and tries until it can.
-func (e *Engine) loadMemory(a *orderActor) (*orderMemory, error) {
+// loadMemory reads the held orders of an actor from SQL, and tries until it can or ctx
+// ends.
+func (e *Engine) loadMemory(ctx context.Context, a *orderActor) (*orderMemory, error) {
 	var appended uint64
 	e.journal.Hold(func(last uint64) { appended = last })
-	if err := e.projector.wait(e.life, appended); err != nil {
+	if err := e.projector.wait(ctx, appended); err != nil {
 		return nil, err
 	}
 	owned := func(order *inventory.Order) bool { return e.actorOf(order.ID.Shard()) == a }
 	for pause := projectionPauseMin; ; pause = min(pause*2, projectionPauseMax) {
-		memory, err := e.readMemory(a, owned)
-		if err == nil {
+		memory, err := e.readMemory(ctx, a, owned)
+		switch {
+		case err == nil:
 			return memory, nil
+		case ctx.Err() != nil:
+			return nil, err
 		}
 		e.log.Warn("the memory of an order actor cannot be read and will be tried again", "actor", a.pid.ID, "error", err)
 		select {
-		case <-e.life.Done():
-			return nil, e.life.Err()
+		case <-ctx.Done():
+			return nil, ctx.Err()
 		case <-time.After(pause):
 		}
 	}
 }
 
-func (e *Engine) readMemory(a *orderActor, owned func(*inventory.Order) bool) (*orderMemory, error) {
+func (e *Engine) readMemory(ctx context.Context, a *orderActor, owned func(*inventory.Order) bool) (*orderMemory, error) {
 	memory := newOrderMemory(e.directory)
-	err := e.fromStore(e.life, func() error {
-		return e.store.EachReservedOrder(e.life, func(order inventory.Order) error {
+	err := e.fromStore(ctx, func() error {
+		return e.store.EachReservedOrder(ctx, func(order inventory.Order) error {
 			if owned(&order) {
 				memory.add(memory.make(&order, a.number))
 			}

@@ -380,4 +380,10 @@ var engineFaults = []fault{
 		substitutions: []substitution{{"actors/product.go", "	if op.oneSlip[0].taken == p.tenure.Load() {\n", "	if true {\n"}},
 		test:          in(engineFolder, "TestARebuiltProductIgnoresWhatItHas"),
 	},
+	{
+		name:          "rebuilds-pile-up",
+		meaning:       "Every panic of an order actor adds a reader of its orders, and the last one counts.",
+		substitutions: []substitution{{"actors/rebuild.go", "	a.endRebuild()\n", ""}},
+		test:          in(engineFolder, "TestARebuildEndsTheOneBefore"),
+	},
 }
