@@ -82,8 +82,8 @@ var acknowledgedChanges = []struct {
 		return refusal
 	}, [3]int64{9, 2, 0}},
 	{"opening", func(h *house, _, _ inventory.ID, _ *inventory.Order) inventory.Refusal {
-		row := persistence.CatalogueProduct{Name: "New", OpeningStock: 5, Version: 1, Product: inventory.Product{
-			ID: inventory.ID{1, 2, 3}, SKU: "NEW", HoldSeconds: 600, Price: inventory.Money{Minor: 1, Currency: euro}}}
+		row := persistence.CatalogueProduct{OpeningStock: 5, Version: 1, Product: inventory.Product{
+			ID: inventory.ID{1, 2, 3}, SKU: "NEW", Name: "New", HoldSeconds: 600, Price: inventory.Money{Minor: 1, Currency: euro}}}
 		if err := h.store.CreateProducts(context.Background(), row); err != nil {
 			return refusedStoreUnavailable
 		}

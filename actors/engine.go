@@ -72,6 +72,7 @@ type Engine struct {
 	shelf     *shelf
 	// shelving lets one product be added at a time.
 	shelving  sync.Mutex
+	texts     *texts
 	actors    []*orderActor
 	directory *orderDirectory
 	keys      *keyTable
@@ -147,6 +148,7 @@ func New(options Options) (*Engine, error) {
 		retention:         retention,
 		hollywood:         hollywood,
 		shelf:             newShelf(),
+		texts:             newTexts(),
 		directory:         directory,
 		keys:              newKeyTable(directory),
 		keyFilter:         newKeyFilter(),

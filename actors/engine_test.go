@@ -240,8 +240,8 @@ func TestStockIsAdjusted(t *testing.T) {
 // start, once.
 func TestAStartIssuesMissingOpeningReceipts(t *testing.T) {
 	h := newHouse(t)
-	product := persistence.CatalogueProduct{Name: "Cut off", OpeningStock: 7, Version: 1,
-		Product: inventory.Product{ID: inventory.ID{1, 2, 3}, SKU: "CUT", HoldSeconds: 600, Price: inventory.Money{Minor: 1, Currency: euro}}}
+	product := persistence.CatalogueProduct{OpeningStock: 7, Version: 1,
+		Product: inventory.Product{ID: inventory.ID{1, 2, 3}, SKU: "CUT", Name: "Cut off", HoldSeconds: 600, Price: inventory.Money{Minor: 1, Currency: euro}}}
 	require.NoError(t, h.store.CreateProducts(t.Context(), product))
 	h.restart()
 	require.Equal(t, [3]int64{7, 0, 0}, h.stock(product.ID))

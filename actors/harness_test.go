@@ -182,9 +182,9 @@ func (h *house) restart() {
 // product creates a product with opening stock.
 func (h *house) product(opening int64, change ...func(*persistence.CatalogueProduct)) inventory.ID {
 	n := h.serial.Add(1)
-	product := persistence.CatalogueProduct{Name: "Product", Category: "test", OpeningStock: opening, Version: 1,
+	product := persistence.CatalogueProduct{OpeningStock: opening, Version: 1,
 		CreatedAt: h.clock.Now(), UpdatedAt: h.clock.Now(),
-		Product: inventory.Product{ID: identifier.New(h.clock.Now(), 0), SKU: fmt.Sprintf("SKU-%d", n), HoldSeconds: 600,
+		Product: inventory.Product{ID: identifier.New(h.clock.Now(), 0), SKU: fmt.Sprintf("SKU-%d", n), Name: "Product", Category: "test", HoldSeconds: 600,
 			Price: inventory.Money{Minor: 1000, Currency: euro}}}
 	for _, c := range change {
 		c(&product)

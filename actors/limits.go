@@ -98,6 +98,9 @@ const (
 	// RetentionMin is the shortest time that orders and movements are kept, unless it is
 	// for ever: several times as long as keys are remembered.
 	RetentionMin = 7 * keyRetention
+	// categoriesMax bounds the categories whose products share the bytes of its text. A
+	// shop has hundreds; one with more has a few bytes more for each product of the rest.
+	categoriesMax = 4_096
 	// broadcastInterval is the least time between two states of a product that other
 	// processes are told.
 	broadcastInterval = 20 * time.Millisecond

@@ -8,13 +8,14 @@ import (
 // SetProduct implements [Facade].
 func (e *Engine) SetProduct(product inventory.Product) inventory.Refusal {
 	p := e.shelf.get(product.ID)
-	switch {
-	case p == nil:
+	if p == nil {
 		return refusedProductUnknown
-	case needsRecount(p.rules.Load(), &product):
-		return e.setCounted(p, &product)
 	}
-	return e.setRules(p, &product, nil)
+	rules := e.texts.keep(&product)
+	if needsRecount(p.rules.Load(), rules) {
+		return e.setCounted(p, rules)
+	}
+	return e.setRules(p, rules, nil)
 }
 
 // setRules lets the product's actor put rules in force, with what was counted for them, if
@@ -108,8 +109,7 @@ func (e *Engine) shelve(product *inventory.Product, opening int64, stock invento
 		return p, nil
 	}
 	p := &productActor{engine: e, stock: stock}
-	rules := *product
-	p.rules.Store(&rules)
+	p.rules.Store(e.texts.keep(product))
 	if stock.Version == 0 {
 		p.opening.Store(opening)
 	}

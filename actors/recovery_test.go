@@ -111,8 +111,8 @@ func TestNoHoldEndsWhileTheClockHasJumped(t *testing.T) {
 func TestTheOpeningReceiptComesBeforeAdjustments(t *testing.T) {
 	h := newHouse(t)
 	admin := h.customer()
-	product := persistence.CatalogueProduct{Name: "Product", OpeningStock: 100, Version: 1, CreatedAt: h.clock.Now(),
-		Product: inventory.Product{ID: inventory.ID{7, 7}, SKU: "OPEN", HoldSeconds: 600, Price: inventory.Money{Minor: 1, Currency: euro}}}
+	product := persistence.CatalogueProduct{OpeningStock: 100, Version: 1, CreatedAt: h.clock.Now(),
+		Product: inventory.Product{ID: inventory.ID{7, 7}, SKU: "OPEN", Name: "Product", HoldSeconds: 600, Price: inventory.Money{Minor: 1, Currency: euro}}}
 	require.NoError(t, h.store.CreateProducts(t.Context(), product))
 	_, err := h.engine.shelve(&product.Product, product.OpeningStock, inventory.Stock{}) // cut off here
 	require.NoError(t, err)
@@ -148,8 +148,8 @@ func TestAStartReceivesTheStockOfAWholeCatalogue(t *testing.T) {
 	h := newHouse(t)
 	products := make([]persistence.CatalogueProduct, 1_000)
 	for i := range products {
-		products[i] = persistence.CatalogueProduct{Name: "Product", OpeningStock: int64(i), Version: 1, CreatedAt: h.clock.Now(),
-			Product: inventory.Product{ID: inventory.ID{9, 14: byte(i >> 8), 15: byte(i)}, SKU: fmt.Sprintf("IMPORTED-%d", i), HoldSeconds: 600,
+		products[i] = persistence.CatalogueProduct{OpeningStock: int64(i), Version: 1, CreatedAt: h.clock.Now(),
+			Product: inventory.Product{ID: inventory.ID{9, 14: byte(i >> 8), 15: byte(i)}, SKU: fmt.Sprintf("IMPORTED-%d", i), Name: "Product", HoldSeconds: 600,
 				Price: inventory.Money{Minor: 1, Currency: euro}}}
 	}
 	require.NoError(t, h.store.CreateProducts(t.Context(), products...))

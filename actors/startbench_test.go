@@ -49,9 +49,10 @@ func (h *house) createMany(count int) {
 	chunk := make([]persistence.CatalogueProduct, 0, 10_000)
 	for n := range count {
 		chunk = append(chunk, persistence.CatalogueProduct{
-			Product: inventory.Product{ID: inventory.NewID(now.Add(inventory.Instant(n)*inventory.Millisecond), uint16(n), uint16(n), uint64(n)), SKU: fmt.Sprintf("SKU-%07d", n),
+			Product: inventory.Product{ID: inventory.NewID(now.Add(inventory.Instant(n)*inventory.Millisecond), uint16(n), uint16(n), uint64(n)),
+				SKU: fmt.Sprintf("SKU-%07d", n), Name: fmt.Sprintf("Product %d", n), Category: "bench",
 				HoldSeconds: 600, Price: inventory.Money{Minor: 1_000, Currency: euro}},
-			Name: fmt.Sprintf("Product %d", n), Category: "bench", OpeningStock: 1_000, Version: 1, CreatedAt: now, UpdatedAt: now})
+			OpeningStock: 1_000, Version: 1, CreatedAt: now, UpdatedAt: now})
 		if len(chunk) == cap(chunk) || n == count-1 {
 			require.NoError(h.t, store.CreateProducts(ctx, chunk...))
 			chunk = chunk[:0]

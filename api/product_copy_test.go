@@ -13,9 +13,9 @@ import (
 
 // fullRow is a row of which no field is empty, but for Deleted.
 func fullRow() persistence.CatalogueProduct {
-	return persistence.CatalogueProduct{Name: "Größe 7", Description: "Burns in any wind.", Category: "lamps", OpeningStock: 12, Version: 3,
+	return persistence.CatalogueProduct{Description: "Burns in any wind.", OpeningStock: 12, Version: 3,
 		CreatedAt: 1_764_000_000 * inventory.Second, UpdatedAt: 1_764_000_001 * inventory.Second,
-		Product: inventory.Product{ID: inventory.ID{1, 2, 3}, SKU: "LAMP-1", Price: inventory.Money{Minor: 4999, Currency: inventory.Currency{'E', 'U', 'R'}},
+		Product: inventory.Product{ID: inventory.ID{1, 2, 3}, SKU: "LAMP-1", Name: "Größe 7", Category: "lamps", Price: inventory.Money{Minor: 4999, Currency: inventory.Currency{'E', 'U', 'R'}},
 			SaleStartsAt: 1, SaleEndsAt: 2, HoldSeconds: 600, Safety: 4, PurchaseLimit: 5, Paused: true}}
 }
 

@@ -113,10 +113,10 @@ func catalogueProductOf(body *productChangeBody, id inventory.ID, now inventory.
 		fields = append(fields, fieldError{pointer: "#/name", code: fieldInvalid, detail: "It must be one line that is not empty."})
 	}
 	product := persistence.CatalogueProduct{
-		Product: inventory.Product{ID: id, SKU: body.SKU, HoldSeconds: int32(body.HoldSeconds), Safety: body.Safety,
+		Product: inventory.Product{ID: id, SKU: body.SKU, Name: name, Category: body.Category, HoldSeconds: int32(body.HoldSeconds), Safety: body.Safety,
 			Price: inventory.Money{Minor: body.Price.Amount, Currency: currency}},
-		Name: name, Description: body.Description, Category: body.Category,
-		Version: 1, CreatedAt: now, UpdatedAt: now,
+		Description: body.Description,
+		Version:     1, CreatedAt: now, UpdatedAt: now,
 	}
 	if product.HoldSeconds == 0 {
 		product.HoldSeconds = inventory.HoldSecondsDefault

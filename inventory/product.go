@@ -1,11 +1,13 @@
 package inventory
 
-// Product is what the engine needs to know of a catalogue entry to sell it. The
-// catalogue's text lives elsewhere.
+// Product is what the engine needs to know of a catalogue entry to sell it, and the text
+// that tickers show of it. The rest of the text lives elsewhere.
 type Product struct {
-	ID    ID
-	SKU   string
-	Price Money
+	ID  ID
+	SKU string
+	// Name and Category are the catalogue's text. No decision depends on them.
+	Name, Category string
+	Price          Money
 	// SaleStartsAt and SaleEndsAt bound the sale: [starts, ends). Zero is open.
 	SaleStartsAt, SaleEndsAt Instant
 	// HoldSeconds is how long an unpaid order keeps its units.

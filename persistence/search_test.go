@@ -38,7 +38,7 @@ func TestParseSearch(t *testing.T) {
 }
 
 func TestSearchText(t *testing.T) {
-	product := CatalogueProduct{Product: inventory.Product{SKU: "RED-7"}, Name: "Red mug, red", Category: "tea-cups"}
+	product := CatalogueProduct{Product: inventory.Product{SKU: "RED-7", Name: "Red mug, red", Category: "tea-cups"}}
 	require.Equal(t, "red mug 7 tea cups \u00a2tea\u02cdcups", SearchTextOf(&product))
 	product.Category = ""
 	require.Equal(t, "red mug 7", SearchTextOf(&product))

@@ -44,7 +44,7 @@ type APIKey struct {
 // CatalogueProduct is a catalogue row.
 type CatalogueProduct struct {
 	inventory.Product
-	Name, Description, Category string
+	Description string
 	// OpeningStock is what the opening receipt brings. A start issues the receipt
 	// when the journal does not have it.
 	OpeningStock int64

@@ -56,7 +56,7 @@ func (s *server) openDemo(ctx context.Context, p *program, options *serverOption
 // are listed.
 func demoCatalogue(now inventory.Instant) ([]persistence.CatalogueProduct, error) {
 	blank := func() persistence.CatalogueProduct {
-		return persistence.CatalogueProduct{Category: "demo", Version: 1, CreatedAt: now, UpdatedAt: now, Product: inventory.Product{
+		return persistence.CatalogueProduct{Version: 1, CreatedAt: now, UpdatedAt: now, Product: inventory.Product{Category: "demo",
 			HoldSeconds: inventory.HoldSecondsDefault, Price: inventory.Money{Currency: inventory.Currency{'E', 'U', 'R'}}}}
 	}
 	var products []persistence.CatalogueProduct

@@ -194,7 +194,8 @@ func (c *importCatalogueCommand) readHistory(file io.Reader, report retail.Repor
 // blank returns a product with what all have that say nothing else.
 func (c *importCatalogueCommand) blank(now inventory.Instant) persistence.CatalogueProduct {
 	return persistence.CatalogueProduct{
-		Product:  inventory.Product{ID: identifier.Unsharded(now), HoldSeconds: inventory.HoldSecondsDefault, Price: inventory.Money{Currency: c.currency()}},
-		Category: c.Category, Version: 1, CreatedAt: now, UpdatedAt: now,
+		Product: inventory.Product{ID: identifier.Unsharded(now), Category: c.Category,
+			HoldSeconds: inventory.HoldSecondsDefault, Price: inventory.Money{Currency: c.currency()}},
+		Version: 1, CreatedAt: now, UpdatedAt: now,
 	}
 }

@@ -70,8 +70,8 @@ func noteLost(event *inventory.Event, known map[inventory.ID]bool, lost map[inve
 		}
 		product := lost[line.ProductID]
 		if product == nil {
-			product = &persistence.CatalogueProduct{Name: lostName, Description: lostDescription, Category: lostCategory, Version: 1,
-				CreatedAt: event.At, Product: inventory.Product{ID: line.ProductID, Price: inventory.Money{Currency: lostCurrency},
+			product = &persistence.CatalogueProduct{Description: lostDescription, Version: 1,
+				CreatedAt: event.At, Product: inventory.Product{ID: line.ProductID, Name: lostName, Category: lostCategory, Price: inventory.Money{Currency: lostCurrency},
 					HoldSeconds: inventory.HoldSecondsDefault, Paused: true}}
 			lost[line.ProductID] = product
 		}

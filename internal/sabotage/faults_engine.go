@@ -24,6 +24,12 @@ var engineFaults = []fault{
 		test:          in(engineFolder, "TestARepeatTellsOfTheLastStateOfAnOrder"),
 	},
 	{
+		name:          "a-category-for-each-product",
+		meaning:       "Every product has its category's text for itself.",
+		substitutions: []substitution{{"actors/texts.go", "			t.categories[shared] = shared\n", "			t.categories[shared+text] = shared\n"}},
+		test:          in(engineFolder, "TestTextsOfProductsAreShared"),
+	},
+	{
 		name:    "past-in-parts",
 		meaning: "The receipt of what was sold before, and the order that takes it, can be parted by a crash.",
 		substitutions: []substitution{{"actors/past.go", "	if last, err = e.journal.AppendTogether(entries); err != nil {\n",

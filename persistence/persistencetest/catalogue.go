@@ -14,10 +14,11 @@ import (
 
 func newProduct(n int) persistence.CatalogueProduct {
 	return persistence.CatalogueProduct{
-		Product: inventory.Product{ID: newID(n), SKU: fmt.Sprintf("SKU-%d", n), HoldSeconds: inventory.HoldSecondsDefault,
+		Product: inventory.Product{ID: newID(n), SKU: fmt.Sprintf("SKU-%d", n),
+			Name: fmt.Sprintf("Product %d", n), Category: fmt.Sprintf("category %d", n%3), HoldSeconds: inventory.HoldSecondsDefault,
 			Price: inventory.Money{Minor: int64(100 + n), Currency: inventory.Currency{'E', 'U', 'R'}}},
-		Name: fmt.Sprintf("Product %d", n), Description: "It's a \"thing\";\n-- ünïcode", Category: fmt.Sprintf("category %d", n%3),
-		Version: 1, CreatedAt: epoch, UpdatedAt: epoch.Add(1),
+		Description: "It's a \"thing\";\n-- ünïcode",
+		Version:     1, CreatedAt: epoch, UpdatedAt: epoch.Add(1),
 	}
 }
 
@@ -90,9 +91,9 @@ func testUpdateProduct(t *testing.T, opener Opener) {
 	require.NoError(t, store.Project(ctx, persistence.Position{}, positionAt(1), []persistence.Record{receipt(1, product.ID, 10)}))
 
 	changed := persistence.CatalogueProduct{
-		Product: inventory.Product{ID: product.ID, SKU: "new", Price: inventory.Money{Minor: 1, Currency: inventory.Currency{'U', 'S', 'D'}},
+		Product: inventory.Product{ID: product.ID, SKU: "new", Name: "n", Category: "c", Price: inventory.Money{Minor: 1, Currency: inventory.Currency{'U', 'S', 'D'}},
 			SaleStartsAt: epoch, SaleEndsAt: epoch + 1, HoldSeconds: 3, Safety: 4, PurchaseLimit: 5, Paused: true},
-		Name: "n", Description: "d", Category: "c", OpeningStock: 99, Version: 2, CreatedAt: epoch + 9, UpdatedAt: epoch + 2}
+		Description: "d", OpeningStock: 99, Version: 2, CreatedAt: epoch + 9, UpdatedAt: epoch + 2}
 	require.NoError(t, store.UpdateProduct(ctx, changed))
 	changed.OpeningStock, changed.CreatedAt = product.OpeningStock, product.CreatedAt
 	requireProduct(t, store, changed)

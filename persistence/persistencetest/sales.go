@@ -36,8 +36,8 @@ func OpenSales(tb testing.TB, store persistence.Store) *Sales {
 	for i := range salesProducts {
 		id := s.id()
 		s.Products = append(s.Products, id)
-		product := persistence.CatalogueProduct{Category: "sale", Product: inventory.Product{ID: id,
-			SKU: id.String(), Price: inventory.Money{Minor: 4999, Currency: inventory.Currency{'E', 'U', 'R'}}, HoldSeconds: 600}}
+		product := persistence.CatalogueProduct{Product: inventory.Product{ID: id,
+			SKU: id.String(), Category: "sale", Price: inventory.Money{Minor: 4999, Currency: inventory.Currency{'E', 'U', 'R'}}, HoldSeconds: 600}}
 		require.NoError(tb, store.CreateProducts(tb.Context(), product))
 		records = append(records, persistence.Record{Sequence: uint64(i + 1), Event: inventory.Event{Kind: inventory.StockAdjusted,
 			At: s.At, Reason: "receipt", Lines: []inventory.Line{{ProductID: id, Quantity: inventory.StockQuantityMax}}}})

@@ -53,7 +53,7 @@ func hasTerms(product *persistence.CatalogueProduct, terms []persistence.SearchT
 var knownWords sync.Map
 
 func wordsOf(product *persistence.CatalogueProduct) []string {
-	key := persistence.CatalogueProduct{Name: product.Name, Category: product.Category, Product: inventory.Product{SKU: product.SKU, Deleted: product.Deleted}}
+	key := persistence.CatalogueProduct{Product: inventory.Product{SKU: product.SKU, Name: product.Name, Category: product.Category, Deleted: product.Deleted}}
 	if words, known := knownWords.Load(key); known {
 		return words.([]string)
 	}

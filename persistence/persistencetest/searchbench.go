@@ -81,8 +81,9 @@ func fillCatalogue(b *testing.B, store persistence.Store) {
 				words += " late"
 			}
 			products[i] = persistence.CatalogueProduct{Product: inventory.Product{ID: manyID(n), SKU: fmt.Sprintf("SKU-%07d", n), HoldSeconds: 600,
+				Name: fmt.Sprintf("Lamp %d%s", n*104_729%manyProducts, words), Category: fmt.Sprintf("things-%d", n%50),
 				Price: inventory.Money{Minor: int64(n*7919%100_000 + 100), Currency: inventory.Currency{'E', 'U', 'R'}}},
-				Name: fmt.Sprintf("Lamp %d%s", n*104_729%manyProducts, words), Description: "It glows.", Category: fmt.Sprintf("things-%d", n%50),
+				Description:  "It glows.",
 				OpeningStock: 10, CreatedAt: epoch + inventory.Instant(n)}
 		}
 		require.NoError(b, store.CreateProducts(b.Context(), products...))

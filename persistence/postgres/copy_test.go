@@ -81,8 +81,8 @@ func TestACopyKeepsEveryRow(t *testing.T) {
 	require.NoError(t, store.CreateUsers(ctx, []persistence.User{user}))
 	key := persistence.APIKey{ID: inventory.ID{2}, Name: odd, Role: persistence.RoleService, Hash: [32]byte{0: 9, 31: 255}, CreatedAt: 8}
 	require.NoError(t, store.CreateAPIKey(ctx, key, persistence.AuditEntry{Action: "key.create"}))
-	product := persistence.CatalogueProduct{Product: inventory.Product{ID: inventory.ID{3}, SKU: "A\\N", HoldSeconds: 600,
-		Price: inventory.Money{Minor: 5, Currency: inventory.Currency{'E', 'U', 'R'}}}, Name: odd, Description: "", Version: 1}
+	product := persistence.CatalogueProduct{Product: inventory.Product{ID: inventory.ID{3}, SKU: "A\\N", Name: odd, HoldSeconds: 600,
+		Price: inventory.Money{Minor: 5, Currency: inventory.Currency{'E', 'U', 'R'}}}, Description: "", Version: 1}
 	require.NoError(t, store.CreateProducts(ctx, product))
 	folder := filepath.Join(t.TempDir(), "copy")
 	_, _, err := store.CopyTo(ctx, folder)

@@ -14,9 +14,9 @@ import (
 
 // What a start reads of a product, and what all others read.
 const (
-	saleColumns = `p.id, p.sku, p.price_minor, p.currency, p.sale_starts_at, p.sale_ends_at,
+	saleColumns = `p.id, p.sku, p.name, p.category, p.price_minor, p.currency, p.sale_starts_at, p.sale_ends_at,
 		p.hold_seconds, p.safety, p.purchase_limit, p.paused, p.deleted, p.opening_stock`
-	productColumns = saleColumns + ", p.name, p.description, p.category, p.version, p.created_at, p.updated_at"
+	productColumns = saleColumns + ", p.description, p.version, p.created_at, p.updated_at"
 )
 
 // The queries of products.
@@ -170,14 +170,14 @@ func (s *Store) EachSale(ctx context.Context, visit func(product inventory.Produ
 // scanProduct reads productColumns and what follows them.
 func scanProduct(row pgx.Row, product *persistence.CatalogueProduct, more ...any) error {
 	fields := append(saleFields(&product.Product, &product.OpeningStock),
-		&product.Name, &product.Description, &product.Category, &product.Version, &product.CreatedAt, &product.UpdatedAt)
+		&product.Description, &product.Version, &product.CreatedAt, &product.UpdatedAt)
 	return row.Scan(append(fields, more...)...)
 }
 
 // saleFields returns where saleColumns go.
 func saleFields(product *inventory.Product, opening *int64) []any {
 	return []any{
-		(*[16]byte)(&product.ID), &product.SKU, &product.Price.Minor, currency{&product.Price.Currency},
+		(*[16]byte)(&product.ID), &product.SKU, &product.Name, &product.Category, &product.Price.Minor, currency{&product.Price.Currency},
 		&product.SaleStartsAt, &product.SaleEndsAt, &product.HoldSeconds, &product.Safety, &product.PurchaseLimit,
 		&product.Paused, &product.Deleted, opening}
 }

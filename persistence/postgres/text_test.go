@@ -49,8 +49,8 @@ func TestHostileTexts(t *testing.T) {
 		n++
 		id := inventory.ID{n}
 		user := persistence.User{ID: id, Email: strings.ToLower(text), Name: text, Role: persistence.RoleCustomer, PasswordHash: text, Version: 1}
-		product := persistence.CatalogueProduct{Product: inventory.Product{ID: id, SKU: text, HoldSeconds: 1,
-			Price: inventory.Money{Currency: inventory.Currency{'E', 'U', 'R'}}}, Name: text, Description: text, Category: text, Version: 1}
+		product := persistence.CatalogueProduct{Product: inventory.Product{ID: id, SKU: text, Name: text, Category: text, HoldSeconds: 1,
+			Price: inventory.Money{Currency: inventory.Currency{'E', 'U', 'R'}}}, Description: text, Version: 1}
 		key := persistence.APIKey{ID: id, Name: text, Role: persistence.RoleService, Hash: [32]byte{n}}
 		_, ensured := store.EnsureUsers(ctx, []persistence.User{{ID: inventory.ID{n, 1}, Email: "other" + string(n+'0'), Name: text, Role: persistence.RoleCustomer}})
 		// What is looked up has to fit into an index, if need be compressed.

@@ -75,9 +75,9 @@ func TestMigrationKeepsEveryRow(t *testing.T) {
 	require.Equal(t, oldPosition, position)
 	product, err := store.ProductByID(ctx, oldProduct)
 	require.NoError(t, err)
-	require.Equal(t, persistence.CatalogueProduct{Product: inventory.Product{ID: oldProduct, SKU: "A", HoldSeconds: 600, Safety: 3,
+	require.Equal(t, persistence.CatalogueProduct{Product: inventory.Product{ID: oldProduct, SKU: "A", Name: "n", Category: "c", HoldSeconds: 600, Safety: 3,
 		Price: inventory.Money{Minor: 250, Currency: inventory.Currency{'E', 'U', 'R'}}, SaleStartsAt: 1, SaleEndsAt: 2},
-		Name: "n", Description: "d", Category: "c", OpeningStock: 20, Version: 4, CreatedAt: 5, UpdatedAt: 6}, product)
+		Description: "d", OpeningStock: 20, Version: 4, CreatedAt: 5, UpdatedAt: 6}, product)
 	for i, state := range oldStates {
 		n := inventory.Instant(i + 2)
 		order, err := store.OrderByID(ctx, oldOrder(state))
