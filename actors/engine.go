@@ -71,12 +71,14 @@ type Engine struct {
 	hollywood *actor.Engine
 	shelf     *shelf
 	// shelving lets one product be added at a time.
-	shelving  sync.Mutex
-	texts     *texts
-	actors    []*orderActor
-	directory *orderDirectory
-	keys      *keyTable
-	keyFilter *keyFilter
+	shelving sync.Mutex
+	texts    *texts
+	// ruleChanges are the last changes of rules.
+	ruleChanges ruleChanges
+	actors      []*orderActor
+	directory   *orderDirectory
+	keys        *keyTable
+	keyFilter   *keyFilter
 	// lookups has a place for each read of SQL that runs.
 	lookups        chan struct{}
 	lookupsWaiting atomic.Int64

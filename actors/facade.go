@@ -95,6 +95,18 @@ type Facade interface {
 	// that are being decided at its end are refused, to be sent again.
 	SetProduct(product inventory.Product) inventory.Refusal
 
+	// EachProduct calls visit with the rules in force of every product, deleted ones
+	// included, which nobody may change, in any order, until it returns false. Products that
+	// are added meanwhile may be missing.
+	EachProduct(visit func(rules *inventory.Product) bool)
+	// RulesSince returns the products whose rules have changed after a revision: those that
+	// were created, edited, paused, deleted or restored, each as often as it was, and the
+	// revision of now. At 0 there was no product. Whoever reads the rules after it, and asks
+	// again with now, misses no change. When complete is false there were too many changes,
+	// or the revision is of another engine: then all products are to be read again, after
+	// the call.
+	RulesSince(revision uint64) (changed []inventory.ID, now uint64, complete bool)
+
 	// Ready returns nil when orders are accepted, or the reason why not.
 	Ready() error
 	// Projection tells how the database follows the journal.

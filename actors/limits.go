@@ -101,6 +101,9 @@ const (
 	// categoriesMax bounds the categories whose products share the bytes of its text. A
 	// shop has hundreds; one with more has a few bytes more for each product of the rest.
 	categoriesMax = 4_096
+	// ruleChangesMax bounds the changes of rules that are remembered, 64 KiB: whoever asks
+	// every second misses one only when there are more in a second.
+	ruleChangesMax = 4_096
 	// broadcastInterval is the least time between two states of a product that other
 	// processes are told.
 	broadcastInterval = 20 * time.Millisecond

@@ -256,6 +256,7 @@ func (p *productActor) setRules(op *operation) {
 	})
 	if !op.refusal.Refused() {
 		p.board.setSafety(rules.Safety)
+		p.engine.ruleChanges.note(rules.ID)
 	}
 	p.finish(op)
 	p.serveParked()

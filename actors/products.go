@@ -120,6 +120,7 @@ func (e *Engine) shelve(product *inventory.Product, opening int64, stock invento
 		return nil, err
 	}
 	e.shelf.put(product.ID, p)
+	e.ruleChanges.note(product.ID)
 	e.broadcast.mark(p)
 	return p, nil
 }

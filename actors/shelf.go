@@ -39,6 +39,32 @@ func (s *shelf) put(id inventory.ID, product *productActor) {
 	s.count.Add(1)
 }
 
+// eachUnlocked calls visit for every product that is there when it begins, until it
+// returns false. Visits may take their time: no lock is held meanwhile, but for the moments
+// in which the products of a part are noted.
+func (s *shelf) eachUnlocked(visit func(*productActor) bool) {
+	var products []*productActor
+	for i := range s.parts {
+		products = s.parts[i].appendAll(products[:0])
+		for _, product := range products {
+			if !visit(product) {
+				return
+			}
+		}
+	}
+}
+
+// appendAll appends all products of the part.
+func (p *shelfPart) appendAll(products []*productActor) []*productActor {
+	p.mutex.RLock()
+	defer p.mutex.RUnlock()
+	p.table.each(func(_ [16]byte, product *productActor) bool {
+		products = append(products, product)
+		return true
+	})
+	return products
+}
+
 // each calls visit for every product, until it returns false.
 func (s *shelf) each(visit func(inventory.ID, *productActor) bool) {
 	for i := range s.parts {

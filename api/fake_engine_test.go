@@ -78,6 +78,21 @@ func (e *fakeEngine) used(key, body inventory.Fingerprint) (keyUse, bool, invent
 	return use, found, inventory.Refusal{}
 }
 
+func (e *fakeEngine) EachProduct(visit func(*inventory.Product) bool) {
+	e.lock.Lock()
+	defer e.lock.Unlock()
+	for _, rules := range e.rules {
+		if !visit(rules) {
+			return
+		}
+	}
+}
+
+// RulesSince never knows what has changed.
+func (e *fakeEngine) RulesSince(revision uint64) (changed []inventory.ID, now uint64, complete bool) {
+	return nil, revision + 1, false
+}
+
 func (e *fakeEngine) PlaceOrder(request *actors.PlaceOrder) (actors.OrderReply, inventory.Refusal) {
 	e.lock.Lock()
 	defer e.lock.Unlock()

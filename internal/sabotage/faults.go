@@ -6,7 +6,7 @@ import "slices"
 // that belong together begin alike, so that -run finds them.
 func faults() []fault {
 	return slices.Concat(journalFaults, storeFaults, engineFaults, acknowledgeFaults, domainFaults, apiFaults, benchFaults, limitFaults,
-		tickerFaults, postgresFaults, outageFaults, redisFaults, retentionFaults, operationsFaults, sessionFaults, accountFaults, catalogueFaults, rateFaults)
+		tickerFaults, followerFaults, postgresFaults, outageFaults, redisFaults, retentionFaults, operationsFaults, sessionFaults, accountFaults, catalogueFaults, rateFaults)
 }
 
 // in names a test of the package in a folder.
