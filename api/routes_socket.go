@@ -11,7 +11,7 @@ func socketRoutes() []route {
 			codes:   []inventory.Code{inventory.CodeOverloaded, codeRateLimited}},
 		{method: "GET", path: "/api/ws", who: anyone, cost: 5, handle: openSocket, ownQuery: true,
 			summary: "Open a WebSocket with live stock",
-			detail: "An upgrade to the subprotocol stockticker.v1.json; documentation/protocol.md describes it. Tickers of products are for anyone. " +
+			detail: "An upgrade to the subprotocol stockticker.v1.json or stockticker.v1.msgpack; documentation/protocol.md describes it. Tickers of products are for anyone. " +
 				"Who has an account says so with a ticket, or with Authorization. A browser's page must come from this host or from an origin " +
 				"that is configured (else forbidden); a request without Origin must have no cookies.",
 			parameters: []parameter{{name: "ticket", in: "query", kind: "string", description: "A ticket of POST /api/ws/ticket."}},

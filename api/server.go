@@ -231,7 +231,7 @@ func (l connectionLog) Printf(format string, arguments ...any) {
 
 // SetEngine gives the front end its engine, once it has recovered.
 func (s *Server) SetEngine(engine actors.Facade) {
-	s.ticker.Follow(engine)
+	s.ticker.Follow(engineBoard{engine})
 	s.engine.Store(&engine)
 }
 

@@ -2,10 +2,12 @@ package api
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/tls"
 	"encoding/base64"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 	"holdfast/api/ticker"
 	"holdfast/internal/token"
 	"holdfast/inventory"
+	"holdfast/persistence"
 )
 
 // openTicker makes the hub of the WebSockets.
@@ -23,11 +26,15 @@ func (s *Server) openTicker() {
 		s.origins[origin] = true
 	}
 	s.ticker = ticker.New(ticker.Options{Clock: s.clock, Log: s.log, ConnectionsMax: s.options.SocketsMax,
-		AddressConnectionsMax: s.options.SocketsPerAddressMax, UserConnectionsMax: s.options.SocketsPerUserMax,
+		AddressConnectionsMax: s.options.SocketsPerAddressMax, UserConnectionsMax: s.options.SocketsPerUserMax, Node: nodeName(), Identify: s.identifySocket,
 		Ended: func(v ticker.Visitor) bool {
 			return s.revocations.Has(token.Principal{ID: v.User, Session: v.Session, Version: v.Version})
 		}})
 }
+
+// nodeName tells this run of this process from others, to those who are connected; it says
+// nothing of the machine.
+func nodeName() string { return strings.ToLower(rand.Text()[:8]) }
 
 // endSockets closes the WebSockets of sessions that have ended, and voids their tickets.
 func (s *Server) endSockets() {
@@ -162,7 +169,7 @@ func (x *exchange) checkHandshake() (upgrade ticker.Upgrade, code inventory.Code
 	}
 	subprotocol, spoken := chooseSubprotocol(header)
 	if !spoken {
-		return upgrade, x.failSocket(codeMalformed, "None of the subprotocols is spoken here. Offer "+ticker.Subprotocol+", or none.")
+		return upgrade, x.failSocket(codeMalformed, "None of the subprotocols is spoken here. Offer "+strings.Join(ticker.Subprotocols[:], " or ")+", or none.")
 	}
 	return ticker.Upgrade{Key: string(key), Subprotocol: subprotocol}, ""
 }
@@ -194,13 +201,16 @@ func hasToken(header *fasthttp.RequestHeader, name, wanted string) bool {
 	return false
 }
 
-// chooseSubprotocol returns what is spoken; nothing when nothing was offered.
+// chooseSubprotocol returns the first that is spoken; nothing when nothing was offered.
 func chooseSubprotocol(header *fasthttp.RequestHeader) (string, bool) {
 	offered := false
 	for _, value := range header.PeekAll(headerSubprotocol) {
 		for part := range bytes.SplitSeq(value, []byte{','}) {
-			if string(bytes.TrimSpace(part)) == ticker.Subprotocol {
-				return ticker.Subprotocol, true
+			name := textOf(bytes.TrimSpace(part))
+			for _, spoken := range ticker.Subprotocols {
+				if name == spoken {
+					return spoken, true
+				}
 			}
 			offered = true
 		}
@@ -245,18 +255,25 @@ func (x *exchange) visitorByTicket(visitor ticker.Visitor, text []byte) (ticker.
 	if !valid {
 		return visitor, x.failSocket(codeUnauthorized, "The ticket is not valid, was used, or has ended.")
 	}
-	visitor.User, visitor.Session, visitor.Version, visitor.Until = opened.user.ID, opened.user.Session, opened.user.Version, opened.until
-	return visitor, ""
+	return visitorAt(visitor.Address, &opened.user, opened.until), ""
+}
+
+// visitorAt is a person at an address.
+func visitorAt(address netip.Addr, principal *token.Principal, until inventory.Instant) ticker.Visitor {
+	visitor := visitorOf(principal, until)
+	visitor.Address = address
+	return visitor
 }
 
 // visitorByCredential recognises people by their access token. A machine's key is
-// checked, but no person's account stands behind it.
+// checked, but no person's account stands behind it: it may see what its role may.
 func (x *exchange) visitorByCredential(visitor ticker.Visitor) (ticker.Visitor, inventory.Code) {
 	if !x.authenticate() {
 		return visitor, rowOfStatus(x.ctx.Response.StatusCode())
 	}
 	credential := x.credential()
 	if token.LooksLikeKey(textOf(credential)) {
+		visitor.Admin = x.principal.Role == persistence.RoleAdmin
 		return visitor, ""
 	}
 	_, until, err := x.server.signer.Verify(string(credential))
@@ -264,8 +281,7 @@ func (x *exchange) visitorByCredential(visitor ticker.Visitor) (ticker.Visitor, 
 		x.failCredential()
 		return visitor, codeUnauthorized
 	}
-	visitor.User, visitor.Session, visitor.Version, visitor.Until = x.principal.ID, x.principal.Session, x.principal.Version, until
-	return visitor, ""
+	return visitorAt(visitor.Address, &x.principal, until), ""
 }
 
 // rowOfStatus is the code with which authenticate has refused.

@@ -106,7 +106,7 @@ func TestUpgradesAreChecked(t *testing.T) {
 		require.Equal(t, c.status, response.StatusCode, name)
 		if c.status == 101 {
 			require.Equal(t, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", response.Header.Get("Sec-WebSocket-Accept"), name)
-			require.Equal(t, strings.Contains(c.headers, "Protocol"), response.Header.Get("Sec-WebSocket-Protocol") == ticker.Subprotocol, name)
+			require.Equal(t, strings.Contains(c.headers, "Protocol"), response.Header.Get("Sec-WebSocket-Protocol") == ticker.Subprotocols[0], name)
 			require.NotEmpty(t, response.Header.Get("X-Request-Id"), name)
 			continue
 		}
@@ -154,10 +154,10 @@ func TestFramesBehindTheRequestAreRead(t *testing.T) {
 
 func TestNothingIsCompressed(t *testing.T) {
 	s := newSocketStand(t)
-	opened, got := s.try("", "Sec-WebSocket-Protocol", ticker.Subprotocol)
+	opened, got := s.try("", "Sec-WebSocket-Protocol", ticker.Subprotocols[0])
 	require.NotNil(t, opened)
 	require.Empty(t, got.header.Get("Sec-WebSocket-Extensions"))
-	require.Equal(t, ticker.Subprotocol, opened.Subprotocol())
+	require.Equal(t, ticker.Subprotocols[0], opened.Subprotocol())
 }
 
 // A listener that is no network has no WebSockets, and says so.
@@ -221,10 +221,13 @@ func TestRow33SocketTickets(t *testing.T) {
 
 func TestRow33SocketsOfOthersChannels(t *testing.T) {
 	s := newSocketStand(t)
-	opened := s.open(s.ticket(s.customer))
-	for _, channel := range []string{"o:" + s.otherID.String(), "o:" + s.customerID.String(), "*", "sys", "c:things"} {
-		opened.send(`{"id":1,"op":"sub","ch":["` + channel + `"]}`)
-		require.EqualValues(t, 102, opened.read()["code"], channel)
+	known, nobodys := s.open(s.ticket(s.customer)), s.open("")
+	for channel, codes := range map[string][2]int{"o:" + s.otherID.String(): {102, 101}, "o:" + inventory.ID{9}.String(): {102, 101},
+		"*": {103, 101}, "sys": {103, 101}, "c:nonsense": {102, 102}} {
+		for i, opened := range []*socket{known, nobodys} {
+			opened.send(`{"id":1,"op":"sub","ch":["` + channel + `"]}`)
+			require.EqualValues(t, codes[i], opened.read()["code"], channel)
+		}
 	}
 }
 

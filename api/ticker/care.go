@@ -25,9 +25,16 @@ func (s *shard) look(c *client, now inventory.Instant) {
 
 // keep asks whether the peer is there, and tells it that we are.
 func (s *shard) keep(c *client, now inventory.Instant) {
-	if !c.user.IsZero() && c.until != 0 && now >= c.until {
-		c.user = inventory.ID{}
-		c.seat.forget()
+	if c.until != 0 && now >= c.until {
+		s.forgetUser(c, now)
+	}
+	if !c.warned && c.until != 0 && now >= c.until-expiryWarning {
+		c.warned = true
+		s.say(c, expiringFrame(c.format, c.until), now)
+	}
+	if c.demotion > 0 && c.blockedSince == 0 && now-c.clearSince >= promotionTime {
+		c.clearSince = now
+		c.demote(-1)
 	}
 	switch {
 	case c.pongBy != 0 && inventory.Instant(c.heard.Load()) >= c.pinged:
@@ -45,7 +52,7 @@ func (s *shard) keep(c *client, now inventory.Instant) {
 		s.flush(c, now) // a panic has kept a sweep from it
 	}
 	if now-c.lastSent >= quietTimeMax && c.blockedSince == 0 {
-		s.say(c, beatFrame(now), now)
+		s.say(c, beatFrame(c.format, now), now)
 	}
 }
 
@@ -60,7 +67,7 @@ func (s *shard) closeWith(c *client, row *closeRow, retry *[2]int64, now invento
 	if c.closing {
 		return
 	}
-	s.say(c, byeFrame(row, retry), now)
+	s.say(c, byeFrame(c.format, row, retry), now)
 	s.finish(c, row, row.code, row.why, now)
 }
 

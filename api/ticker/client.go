@@ -16,10 +16,12 @@ type client struct {
 	// heard is when the reader had the last message or control frame of the peer,
 	// reading when the message began that it is in, zero for none.
 	heard, reading atomic.Int64
+	// known is who it is of, for its reader.
+	known atomic.Pointer[knownUser]
 
 	// place is where it is in the shard's list.
 	place         int
-	subscriptions map[inventory.ID]*subscription
+	subscriptions []*subscription
 	// dirty are the subscriptions that have to be told of.
 	dirty []*subscription
 	// rest is of a frame that the kernel took in part, pending what is for this client
@@ -31,9 +33,19 @@ type client struct {
 	joined, endsAt         inventory.Instant
 	lastSent, blockedSince inventory.Instant
 	pingAt, pongBy, pinged inventory.Instant
+	// clearSince is since when it has read all, for one that was demoted.
+	clearSince inventory.Instant
 	// violations are commands that came too fast, malformed those that could not be read.
-	violations, malformed int
-	commanded             bool
+	violations, malformed int32
+	// blockedSweeps is for how many sweeps it has not read, demotion how many lanes slower
+	// than it has asked for it is served.
+	blockedSweeps, demotion uint8
+	format                  format
+	// admin says that it may see what is for operators.
+	admin     bool
+	commanded bool
+	// warned says that it was told that its access token ends.
+	warned bool
 	// stalled says that it is in its shard's list of those to try again.
 	stalled bool
 	// closing is set once a close is on its way; halved once all of it is sent.
@@ -45,15 +57,38 @@ type client struct {
 type subscription struct {
 	client   *client
 	audience *audience
-	lane     int
 	// place is where it is in its lane.
 	place int
+	// asked is the lane that the client wants.
+	asked uint8
 	// dirty says that the client has to be told; snapshot that it has to be told all;
-	// same that it knows the version of sent.
-	dirty, snapshot, same bool
-	// sent is the stock version that it was told last, last the frame.
-	sent uint64
-	last *frame
+	// same that it had the version of sent before; whole that it does not know all members
+	// of a group yet; stale that it was told so; slow that it wants what changes slowly.
+	dirty, snapshot, same, whole, stale, slow bool
+	// epoch and sent are the version that it was told last, or how far it was told of a
+	// group; last is the frame.
+	epoch uint32
+	sent  uint64
+	last  *frame
+	// slowTold is what it was told last of what changes slowly.
+	slowTold *slowFrame
+	// ring is what it was not told of orders; nil for nothing.
+	ring *orderRing
+}
+
+// lane is where the subscription is served.
+func (s *subscription) lane() int { return laneFor(int(s.asked), int(s.client.demotion)) }
+
+func (s *subscription) wantsSlow() bool { return s.slow }
+
+// find returns the subscription of a channel; nil when there is none.
+func (c *client) find(wanted channel) *subscription {
+	for _, s := range c.subscriptions {
+		if s.audience.topic.channel == wanted {
+			return s
+		}
+	}
+	return nil
 }
 
 // revoked reports whether the client was known and its session has ended.
@@ -61,7 +96,7 @@ func (c *client) revoked() bool {
 	if c.user.IsZero() {
 		return false
 	}
-	visitor := &c.seat.visitor // of which only the user ever changes
+	visitor := &c.seat.visitor
 	return c.shard.hub.revoked(Visitor{User: c.user, Session: visitor.Session, Version: visitor.Version})
 }
 
@@ -94,28 +129,21 @@ func (s *subscription) unmark() {
 	}
 }
 
-// bytes are what the client is told now, and the frame that they show.
-func (s *subscription) bytes() ([]byte, *frame) {
-	f := s.audience.topic.newest.Load()
-	switch {
-	case !s.snapshot && s.last != nil && s.last.facts() != f.facts():
-		return f.whole(), f
-	case !s.snapshot:
-		return f.update, f
-	case s.same && s.sent == f.stock.Version:
-		return f.same(), f
-	}
-	return f.whole(), f
+// move puts a subscription into another lane, or all of a client with another demotion.
+func (s *subscription) move(change func()) {
+	s.audience.leave(s)
+	change()
+	s.audience.join(s)
 }
 
-// told notes that the kernel has a frame, or the beginning of it. It returns how many
-// versions the client was not told of.
-func (s *subscription) told(f *frame) uint64 {
-	skipped := uint64(0)
-	if !s.snapshot && f.stock.Version > s.sent+1 {
-		skipped = f.stock.Version - s.sent - 1
+// demote serves a client that does not keep up with the lane below, or with a negative
+// step one that does with the lane above.
+func (c *client) demote(step int) {
+	for _, s := range c.subscriptions {
+		s.audience.leave(s)
 	}
-	s.sent, s.last = f.stock.Version, f
-	s.snapshot, s.same, s.dirty = false, false, false
-	return skipped
+	c.demotion = uint8(int(c.demotion) + step) // #nosec G115 -- between 0 and demotionMax
+	for _, s := range c.subscriptions {
+		s.audience.join(s)
+	}
 }

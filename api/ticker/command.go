@@ -1,28 +1,64 @@
 package ticker
 
-import (
-	"errors"
-	"strings"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
-	"holdfast/inventory"
-)
+import "holdfast/inventory"
 
 // Names of operations.
 const (
-	opSubscribe   = "sub"
-	opUnsubscribe = "unsub"
-	opSnapshot    = "snap"
-	opPing        = "ping"
+	opSubscribe    = "sub"
+	opUnsubscribe  = "unsub"
+	opRate         = "rate"
+	opSnapshot     = "snap"
+	opAuthenticate = "auth"
+	opPing         = "ping"
+	opHistory      = "hist"
+	opList         = "list"
 )
 
-// productPrefix begins the channel of a product; its ID follows.
-const productPrefix = "p:"
+// operations says which members an operation may have besides id and op, and which it
+// must have.
+var operations = map[string]struct{ may, must memberSet }{
+	opSubscribe:    {may: memberChannels | memberHertz | memberSince | memberSlow, must: memberChannels},
+	opUnsubscribe:  {may: memberChannels, must: memberChannels},
+	opRate:         {may: memberChannels | memberHertz, must: memberHertz},
+	opSnapshot:     {may: memberChannels, must: memberChannels},
+	opAuthenticate: {may: memberToken, must: memberToken},
+	opPing:         {may: memberTime},
+	opHistory:      {may: memberChannels | memberCount, must: memberChannels},
+	opList:         {},
+}
 
-// channelOf is the channel of a product.
-func channelOf(product inventory.ID) string { return productPrefix + product.String() }
+// memberSet is some of the members that a command may have.
+type memberSet uint16
+
+const (
+	memberID memberSet = 1 << iota
+	memberOp
+	memberChannels
+	memberHertz
+	memberSince
+	memberSlow
+	memberToken
+	memberTime
+	memberCount
+)
+
+// memberNames are the members by their names.
+var memberNames = map[string]memberSet{"id": memberID, "op": memberOp, "ch": memberChannels, "hz": memberHertz, "since": memberSince,
+	"m": memberSlow, "token": memberToken, "t": memberTime, "n": memberCount}
+
+// String names the members of a set.
+func (s memberSet) String() string {
+	names := ""
+	for _, name := range []string{"id", "op", "ch", "hz", "since", "m", "token", "t", "n"} {
+		if s&memberNames[name] != 0 {
+			if names != "" {
+				names += ", "
+			}
+			names += name
+		}
+	}
+	return names
+}
 
 // command is what a client asks for.
 type command struct {
@@ -30,14 +66,22 @@ type command struct {
 	id    int64
 	named bool
 	op    string
-	// products are those of the channels, each once.
-	products []inventory.ID
+	// channels are those that it is about, each once. all says that none was named.
+	channels []channel
+	all      bool
 	lane     int
+	// slow says that what changes slowly is wanted too.
+	slow bool
 	// since is what the client has of products already.
 	since map[inventory.ID]version
 	// sent is the client's own time of a ping; timed says that there is one.
 	sent  int64
 	timed bool
+	// token is what an auth has, count how much of a history is wanted.
+	token string
+	count int
+	// identified is who the token is of, or why not: known before a shard is asked.
+	identified *identification
 }
 
 // version orders the states of a product's stock.
@@ -46,137 +90,98 @@ type version struct {
 	stock uint64
 }
 
-// wireCommand is a command as it is written. A member that it does not have is
-// refused: what a client asks for and does not get, it must learn of.
+// wireCommand is a command as it is written, in either format. has are the members that
+// are there.
 type wireCommand struct {
-	ID    *int64               `json:"id"`
-	Op    string               `json:"op"`
-	Ch    []string             `json:"ch"`
-	Hz    *float64             `json:"hz"`
-	Since map[string][2]uint64 `json:"since"`
-	T     *int64               `json:"t"`
+	has      memberSet
+	id       int64
+	op       string
+	channels []string
+	hertz    float64
+	since    map[string][2]uint64
+	slow     bool
+	token    string
+	time     int64
+	count    int64
 }
 
 // idMax is the greatest number that JavaScript takes exactly.
 const idMax = 1<<53 - 1
 
-// decode reads a command. malformed says that the message is not one strict JSON
-// object: valid UTF-8, no member twice, not deep. When the refusal is set, the command
-// has no more than its name, if that could be read.
-func decode(data []byte) (c command, refused *refusal, malformed bool) {
-	if tooDeep(data) || jsontext.Value(data).Kind() != '{' || !jsontext.Value(data).IsValid() {
-		return c, &refusal{code: errBadRequest, message: "A message must be one strict JSON object, not deep and with no member twice."}, true
+// decode reads a command. malformed says that the message is not one strict object: of
+// valid text, no member twice, not deep. When the refusal is set, the command has no more
+// than its name, if that could be read.
+func decode(f format, data []byte) (c command, refused *refusal, malformed bool) {
+	read := readJSON
+	if f == formatMsgpack {
+		read = readMsgpack
 	}
-	var wire wireCommand
-	switch err := json.Unmarshal(data, &wire, json.RejectUnknownMembers(true)); {
-	case errors.Is(err, json.ErrUnknownName):
-		c.name(nameOf(data))
-		return c, &refusal{code: errBadRequest, message: "There are only the members id, op, ch, hz, since and t."}, false
-	case err != nil:
-		c.name(nameOf(data))
-		return c, &refusal{code: errBadRequest, message: "A member has a value of the wrong type."}, false
+	wire, refused, malformed := read(data)
+	if malformed {
+		return c, refused, true
 	}
-	c.name(wire.ID)
-	c.op = wire.Op
+	if wire.has&memberID != 0 && wire.id >= 0 && wire.id <= idMax {
+		c.id, c.named = wire.id, true
+	}
+	if refused != nil {
+		return c, refused, false
+	}
+	c.op = wire.op
 	return c, c.fill(&wire), false
-}
-
-// nameOf reads the name of a command whose other members cannot be read.
-func nameOf(data []byte) *int64 {
-	var wire struct {
-		ID *int64 `json:"id"`
-	}
-	if json.Unmarshal(data, &wire) != nil {
-		return nil
-	}
-	return wire.ID
-}
-
-func (c *command) name(id *int64) {
-	if id != nil && *id >= 0 && *id <= idMax {
-		c.id, c.named = *id, true
-	}
-}
-
-// tooDeep reports whether brackets are nested deeper than a command needs, without
-// following them.
-func tooDeep(data []byte) bool {
-	depth, quoted := 0, false
-	for i := 0; i < len(data); i++ {
-		switch c := data[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			if depth++; depth > jsonDepthMax {
-				return true
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return false
 }
 
 // fill takes the members of a command over, or says which is wrong.
 func (c *command) fill(wire *wireCommand) *refusal {
-	if wire.ID != nil && !c.named {
+	operation, known := operations[c.op]
+	switch given := wire.has &^ (memberID | memberOp); {
+	case wire.has&memberID != 0 && !c.named:
 		return &refusal{code: errBadRequest, message: "id must be between 0 and 9007199254740991."}
+	case !known:
+		return &refusal{code: errUnknownOp, message: "op must be sub, unsub, rate, snap, auth, ping, hist or list."}
+	case given&^operation.may != 0:
+		return &refusal{code: errBadRequest, message: c.op + " has no member " + (given &^ operation.may).String() + "."}
+	case operation.must&^given != 0:
+		return &refusal{code: errBadRequest, message: c.op + " needs the member " + (operation.must &^ given).String() + "."}
 	}
-	var allowed string
-	switch c.op {
-	case opSubscribe:
-		allowed = "ch hz since"
-	case opUnsubscribe, opSnapshot:
-		allowed = "ch"
-	case opPing:
-		allowed = "t"
-	default:
-		return &refusal{code: errUnknownOp, message: "op must be sub, unsub, snap or ping."}
+	c.sent, c.timed = wire.time, wire.has&memberTime != 0
+	c.slow, c.token = wire.slow, wire.token
+	if len(c.token) > tokenBytesMax {
+		return &refusal{code: errBadRequest, message: "token is too long."}
 	}
-	for name, given := range map[string]bool{"ch": wire.Ch != nil, "hz": wire.Hz != nil, "since": wire.Since != nil, "t": wire.T != nil} {
-		if given && !strings.Contains(allowed, name) {
-			return &refusal{code: errBadRequest, message: c.op + " has no member " + name + "."}
+	for _, step := range []func(*wireCommand) *refusal{c.fillChannels, c.fillLane, c.fillSince, c.fillCount} {
+		if refused := step(wire); refused != nil {
+			return refused
 		}
-	}
-	if c.op == opPing {
-		if wire.T != nil {
-			c.sent, c.timed = *wire.T, true
-		}
-		return nil
-	}
-	if r := c.fillChannels(wire.Ch); r != nil {
-		return r
-	}
-	return c.fillLane(wire)
-}
-
-// fillChannels reads the channels.
-func (c *command) fillChannels(channels []string) *refusal {
-	if len(channels) == 0 || len(channels) > subscriptionsMax {
-		return &refusal{code: errBadRequest, message: "ch must name between 1 and 200 channels."}
-	}
-	seen := make(map[inventory.ID]struct{}, len(channels))
-	c.products = make([]inventory.ID, 0, len(channels))
-	for _, channel := range channels {
-		product, is := productOf(channel)
-		if !is {
-			return &refusal{code: errUnknownChannel, message: "A channel is p: and the id of a product.", channel: shown(channel)}
-		}
-		if _, twice := seen[product]; twice {
-			return &refusal{code: errBadRequest, message: "A channel is named twice.", channel: channel}
-		}
-		seen[product] = struct{}{}
-		c.products = append(c.products, product)
 	}
 	return nil
 }
 
-// channelShownMax bounds what is repeated of a channel that is none.
-const channelShownMax = 64
+// fillChannels reads the channels.
+func (c *command) fillChannels(wire *wireCommand) *refusal {
+	if c.all = wire.has&memberChannels == 0; c.all {
+		return nil
+	}
+	if len(wire.channels) == 0 || len(wire.channels) > subscriptionsMax {
+		return &refusal{code: errBadRequest, message: "ch must name between 1 and 200 channels."}
+	}
+	seen := make(map[channel]struct{}, len(wire.channels))
+	c.channels = make([]channel, 0, len(wire.channels))
+	for _, text := range wire.channels {
+		one, is := parseChannel(text)
+		if !is {
+			return &refusal{code: errUnknownChannel, message: "A channel is p: and the id of a product, c: and a category, * or sys, " +
+				"or o: and the id of a customer or an order.", channel: shown(text)}
+		}
+		if _, twice := seen[one]; twice {
+			return &refusal{code: errBadRequest, message: "A channel is named twice.", channel: shown(text)}
+		}
+		seen[one] = struct{}{}
+		c.channels = append(c.channels, one)
+	}
+	return nil
+}
 
+// shown is a text of the client as it may be repeated.
 func shown(channel string) string {
 	if len(channel) > channelShownMax {
 		return ""
@@ -184,41 +189,55 @@ func shown(channel string) string {
 	return channel
 }
 
-func productOf(channel string) (inventory.ID, bool) {
-	text, is := strings.CutPrefix(channel, productPrefix)
-	if !is {
-		return inventory.ID{}, false
-	}
-	product, err := inventory.ParseID(text)
-	return product, err == nil
-}
-
-// fillLane reads how often, and from where on.
+// fillLane reads how often.
 func (c *command) fillLane(wire *wireCommand) *refusal {
 	c.lane = laneDefault
-	if wire.Hz != nil {
-		if *wire.Hz < 0 || *wire.Hz > hertzMax {
+	if wire.has&memberHertz != 0 {
+		if !(wire.hertz >= 0 && wire.hertz <= hertzMax) { // NaN is none of both
 			return &refusal{code: errBadRequest, message: "hz must be between 0 and 1000000."}
 		}
-		c.lane = laneOf(*wire.Hz)
-	}
-	if len(wire.Since) == 0 {
-		return nil
-	}
-	c.since = make(map[inventory.ID]version, len(wire.Since))
-	for channel, at := range wire.Since {
-		product, is := productOf(channel)
-		if !is || !c.asksFor(product) || at[0] > 1<<32-1 {
-			return &refusal{code: errBadRequest, message: "since must name channels of ch, each with [e,s].", channel: shown(channel)}
-		}
-		c.since[product] = version{uint32(at[0]), at[1]}
+		c.lane = laneOf(wire.hertz)
 	}
 	return nil
 }
 
-func (c *command) asksFor(product inventory.ID) bool {
-	for i := range c.products {
-		if c.products[i] == product {
+// fillSince reads from where on.
+func (c *command) fillSince(wire *wireCommand) *refusal {
+	if len(wire.since) == 0 {
+		return nil
+	}
+	c.since = make(map[inventory.ID]version, len(wire.since))
+	for text, at := range wire.since {
+		one, is := parseChannel(text)
+		if !is || one.kind != productChannel || !c.asksFor(one) || at[0] > 1<<32-1 {
+			return &refusal{code: errBadRequest, message: "since must name products of ch, each with [e,s].", channel: shown(text)}
+		}
+		c.since[one.id] = version{uint32(at[0]), at[1]}
+	}
+	return nil
+}
+
+// fillCount reads how much of a history.
+func (c *command) fillCount(wire *wireCommand) *refusal {
+	if c.op != opHistory {
+		return nil
+	}
+	c.count = historyMax
+	if wire.has&memberCount != 0 {
+		if wire.count < 1 || wire.count > historyMax {
+			return &refusal{code: errBadRequest, message: "n must be between 1 and 300."}
+		}
+		c.count = int(wire.count)
+	}
+	if len(c.channels) != 1 || c.channels[0].kind != productChannel {
+		return &refusal{code: errBadRequest, message: "hist is of one product: ch must be p: and its id."}
+	}
+	return nil
+}
+
+func (c *command) asksFor(one channel) bool {
+	for i := range c.channels {
+		if c.channels[i] == one {
 			return true
 		}
 	}

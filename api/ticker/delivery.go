@@ -12,7 +12,7 @@ func (s *shard) say(c *client, frame []byte, now inventory.Instant) {
 		return
 	}
 	c.pending = append(c.pending, frame...)
-	s.counts.frames.Add(1)
+	s.counts.frames[frameOther].Add(1)
 	s.flush(c, now)
 }
 
@@ -68,7 +68,7 @@ func (s *shard) write(c *client, data []byte, now inventory.Instant) (n int, ok 
 	return n, false
 }
 
-// deliver sends the frames of the moment of a client's dirty topics, several in one
+// deliver sends what the dirty subscriptions of a client are told now, several in one
 // write. Of a frame that is taken in part, the rest is kept; those after it stay dirty,
 // and will be sent as they are then. It returns false when the kernel did not take all.
 func (s *shard) deliver(c *client, now inventory.Instant) bool {
@@ -78,32 +78,103 @@ func (s *shard) deliver(c *client, now inventory.Instant) bool {
 		return false
 	}
 	done := 0
-	for ; done < count && n > 0; done++ {
-		d := &s.batch[done]
-		s.counts.conflated.Add(d.subscription.told(d.frame))
-		taken := min(n, len(d.bytes))
-		if n -= taken; taken < len(d.bytes) {
-			c.rest = d.bytes[taken:]
+	now = s.hub.clock.Now()
+	for ; done < count && (n > 0 || len(s.batch[done].bytes) == 0); done++ {
+		p := &s.batch[done]
+		if len(p.bytes) > 0 {
+			s.note(p, now)
+		}
+		taken := min(n, len(p.bytes))
+		if n -= taken; taken < len(p.bytes) {
+			c.rest = p.bytes[taken:]
 		}
 	}
+	c.settle(s.batch[:done])
 	clear(s.batch[:count])
-	s.counts.frames.Add(uint64(done))
-	left := copy(c.dirty, c.dirty[done:])
+	return ok
+}
+
+// note counts a piece that the kernel has, or the beginning of it.
+func (s *shard) note(p *piece, now inventory.Instant) {
+	subscription := p.subscription
+	topic := subscription.audience.topic
+	if p.slow != nil {
+		subscription.slowTold = p.slow
+		s.counts.frames[frameSlow].Add(1)
+		return
+	}
+	if p.frame != nil && !subscription.snapshot {
+		s.counts.lag.note(now - p.frame.at)
+	}
+	s.counts.frames[topic.channel.class()].Add(1)
+	s.counts.conflated.Add(topic.told(subscription, p))
+}
+
+// class is what frames of a channel tell of.
+func (c channel) class() frameClass {
+	switch c.kind {
+	case productChannel:
+		return frameProduct
+	case groupChannel, everyChannel:
+		return frameGroup
+	case systemChannel:
+		return frameSystem
+	}
+	return frameOrder
+}
+
+// settle takes those that were told from the front of the dirty ones, and puts those that
+// have more to be told behind the others. One that has nothing to be told is not dirty.
+func (c *client) settle(done []piece) {
+	count := len(done)
+	again := 0
+	for i := range done {
+		one := done[i].subscription
+		if one.dirty = done[i].more || len(done[i].bytes) > 0 && one.owedSlow(); one.dirty {
+			done[again].subscription = one
+			again++
+		}
+	}
+	left := copy(c.dirty, c.dirty[count:])
 	clear(c.dirty[left:])
 	c.dirty = c.dirty[:left]
-	return ok
+	for i := range done[:again] {
+		c.dirty = append(c.dirty, done[i].subscription)
+	}
+}
+
+// owedSlow reports whether there is something to tell of what changes slowly.
+func (s *subscription) owedSlow() bool {
+	if !s.slow {
+		return false
+	}
+	f := s.audience.topic.slowFrame()
+	return f != nil && f != s.slowTold
+}
+
+// next returns what a subscription is told now: first of its topic, then what changes
+// slowly.
+func (s *subscription) next() (piece, bool) {
+	if p, is := s.audience.topic.next(s); is {
+		return p, true
+	}
+	if s.owedSlow() {
+		f := s.audience.topic.slowFrame()
+		return piece{subscription: s, bytes: f.bytes(s.client.format), slow: f}, true
+	}
+	return piece{subscription: s}, false
 }
 
 // gather fills the batch. A frame that goes alone is not copied.
 func (s *shard) gather(c *client) (count int, data []byte) {
 	s.scratch = s.scratch[:0]
 	for _, subscription := range c.dirty[:min(len(c.dirty), batchFramesMax)] {
-		bytes, frame := subscription.bytes()
-		if count > 0 && len(s.scratch)+len(bytes) > batchBytesMax {
+		p, _ := subscription.next()
+		if count > 0 && len(s.scratch)+len(p.bytes) > batchBytesMax {
 			break
 		}
-		s.batch[count] = delivery{subscription, frame, bytes}
-		s.scratch = append(s.scratch, bytes...)
+		s.batch[count] = p
+		s.scratch = append(s.scratch, p.bytes...)
 		count++
 	}
 	if count == 1 {

@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -29,26 +31,62 @@ type fakeBoard struct {
 	lock  sync.Mutex
 	rules map[inventory.ID]*inventory.Product
 	stock map[inventory.ID]inventory.Stock
+	stale map[inventory.ID]bool
 	reads int
+	// changed are the products whose rules were changed, in that order.
+	changed []inventory.ID
+	// forgotten says that only the last of them are remembered.
+	forgotten uint64
 }
 
-func (b *fakeBoard) Sale(product inventory.ID) (*inventory.Product, inventory.Stock, bool) {
+func newFakeBoard() *fakeBoard {
+	return &fakeBoard{rules: map[inventory.ID]*inventory.Product{}, stock: map[inventory.ID]inventory.Stock{}, stale: map[inventory.ID]bool{}}
+}
+
+func (b *fakeBoard) Read(product inventory.ID) (Reading, bool) {
 	b.lock.Lock()
 	defer b.lock.Unlock()
 	b.reads++
 	rules, found := b.rules[product]
-	return rules, b.stock[product], found
+	return Reading{Rules: rules, Stock: b.stock[product], Epoch: 7, Stale: b.stale[product]}, found
 }
 
-func (b *fakeBoard) Epoch() uint32 { return 7 }
+func (b *fakeBoard) EachProduct(visit func(*inventory.Product) bool) {
+	b.lock.Lock()
+	all := slices.Collect(maps.Values(b.rules))
+	b.lock.Unlock()
+	for _, rules := range all {
+		if !visit(rules) {
+			return
+		}
+	}
+}
+
+func (b *fakeBoard) RulesSince(revision uint64) (changed []inventory.ID, now uint64, complete bool) {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	now = uint64(len(b.changed))
+	if revision < b.forgotten {
+		return nil, now, false
+	}
+	return b.changed[revision:], now, true
+}
+
+// setStale says whether the process that sells a product is heard.
+func (b *fakeBoard) setStale(product inventory.ID, stale bool) {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	b.stale[product] = stale
+}
 
 // put makes a product with units on hand.
 func (b *fakeBoard) put(number byte, units int64) inventory.ID {
 	b.lock.Lock()
 	defer b.lock.Unlock()
 	id := inventory.ID{1, 6: 0x70, 8: 0x80, 15: number}
-	b.rules[id] = &inventory.Product{ID: id, SKU: "SKU-1", Price: inventory.Money{Minor: 1999, Currency: inventory.Currency{'E', 'U', 'R'}}}
+	b.rules[id] = &inventory.Product{ID: id, SKU: "SKU-1", Name: "Shoe", Category: "shoes", Price: inventory.Money{Minor: 1999, Currency: inventory.Currency{'E', 'U', 'R'}}}
 	b.stock[id] = inventory.Stock{OnHand: units, Version: 1}
+	b.changed = append(b.changed, id)
 	return id
 }
 
@@ -59,6 +97,7 @@ func (b *fakeBoard) change(product inventory.ID, change func(*inventory.Product)
 	rules := *b.rules[product]
 	change(&rules)
 	b.rules[product] = &rules
+	b.changed = append(b.changed, product)
 }
 
 // hold reserves a unit, as one durable event.
@@ -86,7 +125,7 @@ type harness struct {
 func newHarness(t testing.TB, changes ...func(*Options)) *harness {
 	t.Helper()
 	h := &harness{t: t, clock: clock.NewManual(start), log: &bytes.Buffer{}, revoked: map[inventory.ID]bool{},
-		board: &fakeBoard{rules: map[inventory.ID]*inventory.Product{}, stock: map[inventory.ID]inventory.Stock{}}}
+		board: newFakeBoard()}
 	options := Options{Clock: h.clock, Log: slog.New(slog.NewTextHandler(h.log, nil)), ConnectionsMax: 5_000, Ended: h.isRevoked}
 	for _, change := range changes {
 		change(&options)
@@ -244,7 +283,7 @@ func (p *peer) subscribe(members string, products ...inventory.ID) {
 func channels(products ...inventory.ID) string {
 	names := make([]string, len(products))
 	for i, product := range products {
-		names[i] = channelOf(product)
+		names[i] = productPrefix + product.String()
 	}
 	text, _ := json.Marshal(names)
 	return string(text)

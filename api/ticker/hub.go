@@ -8,18 +8,11 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"holdfast/internal/clock"
 	"holdfast/inventory"
 )
-
-// Board is where the hub learns what is for sale. It is asked often and must not wait.
-type Board interface {
-	// Sale returns the rules of a product that are in force and its durable stock.
-	Sale(product inventory.ID) (*inventory.Product, inventory.Stock, bool)
-	// Epoch orders stock versions of this process after those of the ones before it.
-	Epoch() uint32
-}
 
 // Options configure a [Hub]. Clock, Log and ConnectionsMax are required.
 type Options struct {
@@ -33,16 +26,33 @@ type Options struct {
 	// connection when somebody calls [Hub.EndRevoked], and every few seconds, since a
 	// connection may come just after that. It must not wait. nil is never.
 	Ended func(Visitor) bool
+	// Node is the name of this process, which connections are told.
+	Node string
+	// Identify returns who an access token is of: ErrTokenExpired, ErrTokenUnknown or
+	// ErrNotReady. It may wait. nil knows nobody.
+	Identify func(token string) (Visitor, error)
+	// Orders is where the channels of orders come from, System where the figures of the
+	// node: nil has none. System must not wait.
+	Orders OrderSource
+	System func() SystemFigures
 }
 
 // Hub shows products to connections: see the package comment.
 type Hub struct {
 	clock   clock.Clock
 	log     *slog.Logger
+	node    string
 	revoked func(Visitor) bool
-	board   atomic.Pointer[Board]
-	seats   seats
-	topics  topics
+	// identifies, orders and system are those of the options.
+	identifies func(token string) (Visitor, error)
+	orders     OrderSource
+	system     func() SystemFigures
+	board      atomic.Pointer[Board]
+	// news is what has happened to orders since the last beat, beats counts by time.
+	news   newsQueue
+	beats  atomic.Uint64
+	seats  seats
+	topics topics
 	// subscriptions are those of all connections.
 	subscriptions atomic.Int64
 
@@ -71,13 +81,14 @@ type Hub struct {
 
 // New returns a hub without connections. It does nothing until somebody connects.
 func New(options Options) *Hub {
-	h := &Hub{clock: options.Clock, log: options.Log, revoked: options.Ended, ended: make(chan struct{})}
+	h := &Hub{clock: options.Clock, log: options.Log, node: options.Node, revoked: options.Ended, identifies: options.Identify,
+		orders: options.Orders, system: options.System, ended: make(chan struct{})}
 	h.seats = seats{allMax: options.ConnectionsMax, addressMax: options.AddressConnectionsMax, userMax: options.UserConnectionsMax,
 		addresses: map[netip.Addr]int{}, users: map[inventory.ID]int{}}
 	if h.seats.userMax == 0 {
 		h.seats.userMax = UserConnectionsMaxDefault
 	}
-	h.topics.all = map[inventory.ID]*topic{}
+	h.topics = topics{hub: h, all: map[channel]*topic{}, numbers: numbers{all: map[inventory.ID]*numbered{}}}
 	h.life, h.end = context.WithCancel(context.Background())
 	for range min(runtime.GOMAXPROCS(0), shardsMax) {
 		h.shards = append(h.shards, newShard(h))
@@ -127,8 +138,11 @@ func (h *Hub) enter() bool {
 // work is not woken twice: under load all lanes become slower together.
 func (h *Hub) beat() {
 	now := h.clock.Now()
-	h.topics.sweep(h.source(), now)
+	h.beats.Store(uint64(now / inventory.Instant(sweepInterval))) // #nosec G115 -- a moment is not negative
+	h.topics.sweep(now)
+	queue, lost := h.news.take()
 	for _, s := range h.shards {
+		s.news.pass(queue, lost)
 		select {
 		case s.wake <- struct{}{}:
 		default:
@@ -145,8 +159,14 @@ func (h *Hub) beat() {
 	}
 	// Who takes a seat from now on enters afterwards, and starts it again.
 	if h.rests = h.seats.taken() == 0; !h.rests {
-		h.timer.Reset(sweepInterval)
+		h.timer.Reset(h.untilBeat())
 	}
+}
+
+// untilBeat is the time to the next beat: they come at whole multiples of sweepInterval,
+// however long one has taken.
+func (h *Hub) untilBeat() time.Duration {
+	return sweepInterval - time.Duration(h.clock.Now())%sweepInterval
 }
 
 // EndRevoked closes the connections of those whose session has ended.
@@ -244,6 +264,13 @@ type Figures struct {
 	// Conflated the stock versions that a subscriber was not told of because a later one
 	// was there. Refused counts commands.
 	Frames, Bytes, Encoded, Conflated, Refused uint64
+	// FramesByKind are the frames by what they tell of, Demotions counts how often a client
+	// that did not keep up was served more slowly.
+	FramesByKind map[string]uint64
+	Demotions    uint64
+	// Lags are how long it took from the reading of a state to its sending, Sweeps how long
+	// shards took to tell all their clients.
+	Lags, Sweeps Durations
 	// Closes counts the connections that ended, by code, peer or lost.
 	Closes map[string]uint64
 }
@@ -251,11 +278,18 @@ type Figures struct {
 // Figures returns the figures of now.
 func (h *Hub) Figures() Figures {
 	f := Figures{Connections: int64(h.seats.taken()), Topics: int64(h.topics.count()), Encoded: h.topics.encoded.Load(),
-		Closes: make(map[string]uint64, len(closeTable))}
+		FramesByKind: make(map[string]uint64, frameClasses), Closes: make(map[string]uint64, len(closeTable))}
 	for _, s := range h.shards {
 		f.Subscriptions += s.counts.subscriptions.Load()
 		f.Blocked += s.counts.blocked.Load()
-		f.Frames += s.counts.frames.Load()
+		for kind := range frameClasses {
+			count := s.counts.frames[kind].Load()
+			f.Frames += count
+			f.FramesByKind[frameClassNames[kind]] += count
+		}
+		f.Demotions += s.counts.demotions.Load()
+		f.Lags.add(&s.counts.lag)
+		f.Sweeps.add(&s.counts.sweeping)
 		f.Bytes += s.counts.bytes.Load()
 		f.Conflated += s.counts.conflated.Load()
 		f.Refused += s.counts.refusedCommands.Load()

@@ -28,7 +28,8 @@ func TestAWatcherSeesEveryState(t *testing.T) {
 	p.send(`{"id":7,"op":"sub","ch":` + channels(product) + `,"hz":20}`)
 	require.Equal(t, map[string]any{"t": "ok", "id": 7., "hz": 20.}, p.read())
 	require.Equal(t, map[string]any{"t": "s", "p": product.String(), "e": 7., "s": 1., "a": 10., "r": 0., "d": 0., "ph": "live",
-		"ts": float64(milliseconds(start)), "sku": "SKU-1", "price": 1999., "currency": "EUR"}, p.read())
+		"ts": float64(milliseconds(start)), "sku": "SKU-1", "price": 1999., "currency": "EUR",
+		"n": 1., "name": "Shoe", "category": "shoes", "cap": 10.}, p.read())
 	for version := int64(2); version < 6; version++ {
 		h.board.hold(product)
 		h.sweep(1)
@@ -75,23 +76,27 @@ func TestTheHubRestsWithoutConnections(t *testing.T) {
 }
 
 func TestLanesBoundHowOftenAClientIsTold(t *testing.T) {
-	board := &fakeBoard{rules: map[inventory.ID]*inventory.Product{}, stock: map[inventory.ID]inventory.Stock{}}
-	product := board.put(1, 1_000_000)
-	all := topics{all: map[inventory.ID]*topic{}}
-	a := &audience{topic: all.watch(board, product, start)}
+	h := newHarness(t)
+	product := h.board.put(1, 1_000_000)
+	of := channel{kind: productChannel, id: product}
+	watched, refused := h.hub.topics.watch(of, start)
+	require.Nil(t, refused)
+	a := &audience{topic: watched}
 	told := map[float64]int{}
-	for _, hz := range []float64{20, 10, 7.5, 1, 0.5, 0.01, 0} {
-		a.join(&subscription{client: &client{joined: inventory.Instant(hz * 1000)}, audience: a, lane: laneOf(hz)})
+	for _, hz := range []float64{20, 10, 8, 7.5, 4, 1, 0.5, 0.01, 0} {
+		a.join(&subscription{client: &client{joined: inventory.Instant(hz * 1000)}, audience: a, asked: uint8(laneOf(hz))}) // #nosec G115 -- few lanes
 	}
+	const first = 1_000_000
+	a.sweep(0, first, nil)
 	for sweep := range uint64(100) {
-		board.hold(product)
-		all.sweep(board, start)
-		for _, c := range a.sweep(sweep, nil) {
+		h.board.hold(product)
+		h.hub.topics.sweep(start)
+		for _, c := range a.sweep(sweep, first+1+sweep, nil) {
 			told[float64(c.joined)/1000]++
 			c.dirty[0].unmark()
 		}
 	}
-	require.Equal(t, map[float64]int{20: 100, 10: 50, 7.5: 25, 1: 5, 0.5: 2, 0.01: 1}, told)
+	require.Equal(t, map[float64]int{20: 100, 10: 50, 8: 40, 7.5: 25, 4: 20, 1: 5, 0.5: 2, 0.01: 1}, told)
 }
 
 // Sold out, paused, started: nobody hears of it later because of a slow lane.
@@ -129,10 +134,11 @@ func TestAReturningClientSaysWhatItHas(t *testing.T) {
 	product := h.board.put(1, 5)
 	since := func(epoch, stock string) map[string]any {
 		p := h.connect()
-		p.subscribe(`,"since":{"`+channelOf(product)+`":[`+epoch+`,`+stock+`]}`, product)
+		p.subscribe(`,"since":{"`+productPrefix+product.String()+`":[`+epoch+`,`+stock+`]}`, product)
 		return p.read()
 	}
-	require.Equal(t, map[string]any{"t": "s", "p": product.String(), "e": 7., "s": 1., "a": 5., "ph": "live", "same": true, "sku": "SKU-1", "price": 1999.0, "currency": "EUR"}, since("7", "1"))
+	require.Equal(t, map[string]any{"t": "s", "p": product.String(), "e": 7., "s": 1., "a": 5., "ph": "live", "same": true, "n": 1.,
+		"sku": "SKU-1", "name": "Shoe", "category": "shoes", "price": 1999.0, "currency": "EUR"}, since("7", "1"))
 	for _, other := range [][2]string{{"7", "0"}, {"7", "2"}, {"6", "1"}, {"8", "1"}} {
 		frame := since(other[0], other[1])
 		require.Equal(t, "SKU-1", frame["sku"], "%v", other)
@@ -156,7 +162,7 @@ func TestCommandsAreAnsweredOnceAndWhole(t *testing.T) {
 
 	refused := ask("sub", known, unknown)
 	require.Equal(t, errUnknownChannel, code(refused))
-	require.Equal(t, channelOf(unknown), refused["ch"])
+	require.Equal(t, productPrefix+unknown.String(), refused["ch"])
 	require.Zero(t, h.hub.Figures().Subscriptions, "a command that is refused was done in part")
 	require.Zero(t, h.hub.Figures().Topics)
 

@@ -1,20 +1,16 @@
 package ticker
 
-// lane is how often a client is told of a product at most. Lanes are shared: all in one
+// lane is how often a client is told of a channel at most. Lanes are shared: all in one
 // of them are served together, from one frame.
 type lane struct {
 	hz float64
-	// text is hz in JSON.
-	text string
-	// sweeps is how many there are from one delivery to the next; 0 is never.
-	sweeps uint64
+	// tenths is hz in tenths.
+	tenths uint64
 }
 
 // lanes from the fastest to the slowest. The last one keeps a subscription without
 // deliveries.
-var lanes = [...]lane{
-	{20, "20", 1}, {10, "10", 2}, {5, "5", 4}, {2, "2", 10}, {1, "1", 20}, {0.5, "0.5", 40}, {0.2, "0.2", 100}, {0, "0", 0},
-}
+var lanes = [...]lane{{20, 200}, {10, 100}, {8, 80}, {5, 50}, {4, 40}, {2, 20}, {1, 10}, {0.5, 5}, {0.2, 2}, {0, 0}}
 
 const (
 	// laneDefault is that of a client that does not say.
@@ -38,5 +34,14 @@ func laneOf(hz float64) int {
 	return lanePaused - 1
 }
 
-// due reports whether a lane delivers in a sweep. Topics are spread over the sweeps.
-func (l *lane) due(sweep uint64) bool { return l.sweeps > 0 && sweep%l.sweeps == 0 }
+// turns is how many deliveries of a lane there were up to a beat.
+func (l *lane) turns(beat uint64) uint64 { return beat * l.tenths / (10 * uint64(sweepsPerSecond)) }
+
+// laneFor returns the lane of who has asked for one and is served some lanes slower: never
+// slower than the slowest that delivers, and paused stays so.
+func laneFor(asked, slower int) int {
+	if asked == lanePaused {
+		return lanePaused
+	}
+	return min(asked+slower, lanePaused-1)
+}

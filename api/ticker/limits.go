@@ -19,8 +19,13 @@ const (
 	messageBytesMax = 4 << 10
 	// messageTimeMax is how long a message may take to arrive; then: closed 4000.
 	messageTimeMax = 10 * inventory.Second
-	// jsonDepthMax bounds the nesting of a command; beyond it: error 107.
-	jsonDepthMax = 4
+	// depthMax bounds the nesting of a command; beyond it: error 107.
+	depthMax = 4
+	// channelShownMax bounds what is repeated of a channel that is none, categoryBytesMax a
+	// category, tokenBytesMax an access token.
+	channelShownMax  = 64
+	categoryBytesMax = 256
+	tokenBytesMax    = 2 << 10
 	// subscriptionsMax bounds the channels of a connection; beyond it: error 106.
 	subscriptionsMax = 200
 	// allSubscriptionsMax bounds those of all connections; beyond it: error 106.
@@ -28,12 +33,58 @@ const (
 	// violationsMax is how many commands may come too fast, and how many may be
 	// malformed; the last one of them closes the connection: 4003, 4000.
 	violationsMax = 3
-	// pendingBytesMax bounds the answers that a client does not read; then: closed 4100.
-	pendingBytesMax = 8 << 10
+	// answerBytesMax bounds one answer; beyond it: error 106. pendingBytesMax bounds the
+	// answers that a client does not read; then: closed 4100.
+	answerBytesMax  = 12 << 10
+	pendingBytesMax = 16 << 10
 	// batchFramesMax and batchBytesMax bound what one write takes; the rest is in the
 	// next one.
 	batchFramesMax = 16
 	batchBytesMax  = 4 << 10
+
+	// groupMembersMax is how many products a group has; of more it has the newest.
+	// groupRowsMax and groupChunkBytes bound one message of it, the rest comes in the next
+	// one; a client that does not read keeps one of them. goneMembersMax is of how many
+	// products it is told that they have left; who was not told of an earlier one is told
+	// all anew. allMembersMax bounds the members of all groups; beyond it: error 106.
+	groupMembersMax = 10_000
+	allMembersMax   = 200_000
+	groupRowsMax    = 64
+	groupChunkBytes = 6 << 10
+	goneMembersMax  = 1_024
+	// checksumInterval is the time between two checksums of a group that changes.
+	checksumInterval = 10 * inventory.Second
+	// slowInterval is the time between two looks at what changes slowly, slowRowsMax how
+	// many products of a group are told of then: those that sell fastest.
+	slowInterval = inventory.Second
+	slowRowsMax  = 150
+	// systemInterval is the time between two readings of the node's figures.
+	systemInterval = inventory.Second
+	// historyMax is how many samples a product's history has, historiesMax how many
+	// products have one; the others' is empty.
+	historyMax   = 300
+	historiesMax = 10_000
+
+	// orderFramesMax bounds the states of orders that a client was not told of, orderNewsMax
+	// those that no shard has looked at: beyond, clients are told to ask again.
+	orderFramesMax = 64
+	orderNewsMax   = 65_536
+	// heldOrdersMax is how many orders of a customer are told of at first, orderReadTimeMax
+	// how long reading them may take; then: error 120.
+	heldOrdersMax    = 50
+	orderReadTimeMax = 2 * time.Second
+
+	// blockedSweepsMax is for how many sweeps a client may not read before it is served in
+	// the lane below, demotionMax how many lanes below the one it has asked for it may get,
+	// promotionTime for how long it must have read all before it rises by one.
+	blockedSweepsMax = 2
+	demotionMax      = 3
+	promotionTime    = 30 * inventory.Second
+	// sweepRest is how long a shard rests from the beginning of a sweep to that of the next
+	// one, in times of what sweeps have taken: so those who sell keep the processors.
+	sweepRest = 1.5
+	// expiryWarning is how long before its end a client is told of it.
+	expiryWarning = 30 * inventory.Second
 
 	// firstCommandTimeMax is how long a connection may stay without a command; then:
 	// closed 4005.
@@ -137,7 +188,7 @@ var closeTable = [...]closeRow{
 	{closedWithoutAClose, "lost", "", nil},
 	{closeGoingAway, "1001", "The server ends.", atOnce},
 	{closeBroken, "1002", "", nil},
-	{closeUnsupported, "1003", "This protocol has text messages only.", nil},
+	{closeUnsupported, "1003", "stockticker.v1.json has text messages only, stockticker.v1.msgpack binary ones.", nil},
 	{closeInvalidText, "1007", "A text message is not valid UTF-8.", nil},
 	{closeTooBig, "1009", "A message has more than 4096 bytes.", nil},
 	{closeMalformed, "4000", "Messages were malformed, or took too long to arrive.", nil},

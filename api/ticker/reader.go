@@ -74,15 +74,27 @@ func (r *reader) message() error {
 	now := r.now()
 	r.heard.Store(int64(now))
 	switch {
-	case kind != websocket.TextMessage:
+	case (kind == websocket.TextMessage) != (r.format == formatJSON):
 		return closeError{closeUnsupported}
-	case !utf8.Valid(buffer[:size]):
+	case kind == websocket.TextMessage && !utf8.Valid(buffer[:size]):
 		return closeError{closeInvalidText}
 	}
-	asked, refused, malformed := decode(buffer[:size])
-	wait := r.commands.take(commandRate, 1, now)
-	r.shard.ask(r.client, func(s *shard, c *client) { s.receive(c, &asked, refused, malformed, wait) })
+	r.command(buffer[:size], now)
 	return nil
+}
+
+// command has the shard do what a message asks for.
+func (r *reader) command(data []byte, now inventory.Instant) {
+	hub := r.shard.hub
+	asked, refused, malformed := decode(r.format, data)
+	wait := r.commands.take(commandRate, 1, now)
+	if refused == nil && wait == 0 {
+		refused = hub.prepare(r.client, &asked)
+	}
+	r.shard.ask(r.client, func(s *shard, c *client) { s.receive(c, &asked, refused, malformed, wait) })
+	if refused == nil && wait == 0 {
+		hub.tellPresent(r.client, &asked)
+	}
 }
 
 // closeError is a reason of ours to read no further.

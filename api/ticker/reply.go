@@ -2,9 +2,6 @@ package ticker
 
 import (
 	"encoding/binary"
-	"strconv"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"holdfast/inventory"
 )
@@ -13,12 +10,17 @@ import (
 type errorCode int
 
 const (
+	errInternal       errorCode = 100
+	errUnauthorized   errorCode = 101
 	errUnknownChannel errorCode = 102
+	errForbidden      errorCode = 103
 	errUnknownOp      errorCode = 104
 	errAlready        errorCode = 105
 	errLimit          errorCode = 106
 	errBadRequest     errorCode = 107
+	errTokenExpired   errorCode = 109
 	errRateLimited    errorCode = 111
+	errNotReady       errorCode = 120
 )
 
 // refusal is why a command is not done. Nothing of it was done then.
@@ -31,77 +33,116 @@ type refusal struct {
 	wait inventory.Instant
 }
 
-// appendID names the command that is answered, when it has a name.
-func appendID(dst []byte, c *command) []byte {
-	if !c.named {
-		return dst
-	}
-	return strconv.AppendInt(append(dst, `,"id":`...), c.id, 10)
-}
+// The states of a channel that clients are told of.
+const (
+	statusLive = "live"
+	// statusStale is that nobody knows whether what was told is still so.
+	statusStale = "stale"
+	// statusResync is that something was left out: what follows, or is asked for, is whole.
+	statusResync = "resync"
+	// statusGone is that nothing will be told any more: the subscription is over.
+	statusGone = "gone"
+	// statusExpiring is of no channel: the access token of the connection ends.
+	statusExpiring = "expiring"
+)
 
-// okFrame says that a command was done.
-func okFrame(c *command, now inventory.Instant) []byte {
-	data := appendID(append(unsealed(96), `{"t":"ok"`...), c)
-	switch c.op {
-	case opSubscribe:
-		data = append(append(data, `,"hz":`...), lanes[c.lane].text...)
-	case opPing:
-		if c.timed {
-			data = strconv.AppendInt(append(data, `,"sent":`...), c.sent, 10)
-		}
-		data = strconv.AppendInt(append(data, `,"now":`...), milliseconds(now), 10)
+// answer begins the answer to a command.
+func answer(f format, room int, t string, c *command) *message {
+	m := newMessage(f, room, t)
+	if c.named {
+		m.number("id", c.id)
 	}
-	return seal(textFrame, append(data, '}'))
+	return m
 }
 
 // errFrame says that a command was refused.
-func errFrame(c *command, r *refusal) []byte {
-	data := appendID(append(unsealed(200), `{"t":"err"`...), c)
-	data = strconv.AppendInt(append(data, `,"code":`...), int64(r.code), 10)
-	data, _ = jsontext.AppendQuote(append(data, `,"msg":`...), r.message)
+func errFrame(f format, c *command, r *refusal) []byte {
+	m := answer(f, 200, "err", c)
+	m.number("code", int64(r.code))
+	m.text("msg", r.message)
 	if r.channel != "" {
-		data, _ = jsontext.AppendQuote(append(data, `,"ch":`...), r.channel)
+		m.text("ch", r.channel)
 	}
 	if r.wait > 0 {
-		data = append(data, `,"temp":true,"after_ms":`...)
-		data = strconv.AppendInt(data, milliseconds(r.wait+inventory.Millisecond-1), 10)
+		m.yes("temp")
+		m.number("after_ms", milliseconds(r.wait+inventory.Millisecond-1))
 	}
-	return seal(textFrame, append(data, '}'))
+	return m.seal()
 }
 
 // helloFrame is the first frame of a connection. until is when its user is not known
 // any more, zero for nobody's.
-func helloFrame(now, until inventory.Instant) []byte {
-	data := strconv.AppendInt(append(unsealed(240), `{"t":"hello","v":1,"now":`...), milliseconds(now), 10)
-	data = strconv.AppendInt(append(data, `,"ping":`...), int64(pingInterval/inventory.Second), 10)
-	data = strconv.AppendInt(append(data, `,"lim":{"subs":`...), subscriptionsMax, 10)
-	data = strconv.AppendInt(append(data, `,"cmd_s":`...), int64(inventory.Second/commandRate.every), 10)
-	data = strconv.AppendInt(append(data, `,"frame_b":`...), messageBytesMax, 10)
-	data = append(append(data, `},"hz_max":`...), lanes[0].text...)
-	data = appendRetry(data, backOff)
-	data = appendMoment(data, `,"until":`, until)
-	return seal(textFrame, append(data, '}'))
+func helloFrame(f format, node, session string, now, until inventory.Instant) []byte {
+	m := newMessage(f, 280, "hello")
+	m.number("v", 1)
+	m.text("node", node)
+	m.text("sess", session)
+	m.number("now", milliseconds(now))
+	m.number("ping", int64(pingInterval/inventory.Second))
+	m.object("lim")
+	m.number("subs", subscriptionsMax)
+	m.number("cmd_s", int64(inventory.Second/commandRate.every))
+	m.number("frame_b", messageBytesMax)
+	m.end()
+	writeHertz(m, "hz_max", &lanes[0])
+	writeRetry(m, backOff)
+	writeMoment(m, "until", until)
+	return m.seal()
 }
 
-func appendRetry(dst []byte, retry *[2]int64) []byte {
-	if retry == nil {
-		return append(dst, `,"retry":null`...)
+// writeHertz writes a rate: whole if it is.
+func writeHertz(m *message, name string, l *lane) {
+	if whole := int64(l.hz); float64(whole) == l.hz {
+		m.number(name, whole)
+		return
 	}
-	dst = strconv.AppendInt(append(dst, `,"retry":[`...), retry[0], 10)
-	return append(strconv.AppendInt(append(dst, ','), retry[1], 10), ']')
+	m.real(name, l.hz)
+}
+
+func writeRetry(m *message, retry *[2]int64) {
+	if retry == nil {
+		m.null("retry")
+		return
+	}
+	m.list("retry", len(retry))
+	m.number("", retry[0])
+	m.number("", retry[1])
+	m.end()
 }
 
 // beatFrame says to a client of which nothing has changed that the connection lives.
-func beatFrame(now inventory.Instant) []byte {
-	data := strconv.AppendInt(append(unsealed(40), `{"t":"hb","now":`...), milliseconds(now), 10)
-	return seal(textFrame, append(data, '}'))
+func beatFrame(f format, now inventory.Instant) []byte {
+	m := newMessage(f, 40, "hb")
+	m.number("now", milliseconds(now))
+	return m.seal()
+}
+
+// statusMessage tells the state of a channel.
+func statusMessage(f format, channel, status, why string) []byte {
+	m := newMessage(f, 160, "st")
+	m.text("ch", channel)
+	m.text("st", status)
+	if why != "" {
+		m.text("why", why)
+	}
+	return m.seal()
+}
+
+// expiringFrame says that the access token of the connection ends soon.
+func expiringFrame(f format, until inventory.Instant) []byte {
+	m := newMessage(f, 60, "st")
+	m.text("st", statusExpiring)
+	m.number("until", milliseconds(until))
+	return m.seal()
 }
 
 // byeFrame announces a close, with when to come back.
-func byeFrame(row *closeRow, retry *[2]int64) []byte {
-	data := strconv.AppendInt(append(unsealed(120), `{"t":"bye","code":`...), int64(row.code), 10)
-	data, _ = jsontext.AppendQuote(append(data, `,"why":`...), row.why)
-	return seal(textFrame, append(appendRetry(data, retry), '}'))
+func byeFrame(f format, row *closeRow, retry *[2]int64) []byte {
+	m := newMessage(f, 120, "bye")
+	m.number("code", int64(row.code))
+	m.text("why", row.why)
+	writeRetry(m, retry)
+	return m.seal()
 }
 
 // controlPayloadMax bounds the payload of a control frame (RFC 6455 §5.5).

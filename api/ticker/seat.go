@@ -27,6 +27,8 @@ type Visitor struct {
 	// User is zero for who is not known. Session and Version are those of its access token.
 	User, Session inventory.ID
 	Version       int64
+	// Admin says that the visitor may see what is for operators.
+	Admin bool
 	// Until is when the user is not known any more; then the connection is nobody's.
 	Until inventory.Instant
 }
@@ -92,6 +94,28 @@ func (s *Seat) forget() {
 	s.seats.lock.Lock()
 	defer s.seats.lock.Unlock()
 	s.forgetUser()
+}
+
+// identify makes the connection a user's, if there is room for one more of that user.
+func (s *Seat) identify(visitor *Visitor) bool {
+	s.seats.lock.Lock()
+	defer s.seats.lock.Unlock()
+	switch {
+	case s.left || visitor.User.IsZero():
+		return true
+	case s.seats.users[visitor.User] >= s.seats.userMax:
+		return false
+	}
+	s.seats.users[visitor.User]++
+	s.visitor.User = visitor.User
+	return true
+}
+
+// renew takes over the session of another token of the same user.
+func (s *Seat) renew(visitor *Visitor) {
+	s.seats.lock.Lock()
+	defer s.seats.lock.Unlock()
+	s.visitor.Session, s.visitor.Version = visitor.Session, visitor.Version
 }
 
 func (s *Seat) forgetUser() {

@@ -16,33 +16,50 @@ type shard struct {
 	requests chan request
 
 	clients   []*client
-	audiences map[inventory.ID]*audience
+	audiences map[channel]*audience
 	touched   []*client
 	// stalled are the clients whose kernel did not take all.
 	stalled []*client
 	attempt *attempt
-	batch   [batchFramesMax]delivery
+	batch   [batchFramesMax]piece
 	scratch []byte
 	sweeps  uint64
+	// restUntil is when the next sweep may begin.
+	restUntil inventory.Instant
+	// news are what the hub has for those who watch orders.
+	news newsQueue
 	// inspected is where the look at all clients goes on.
 	inspected int
 
 	counts counts
 }
 
+// frameClass is what a frame tells of, in the metrics.
+type frameClass uint8
+
+const (
+	frameProduct frameClass = iota
+	frameGroup
+	frameSlow
+	frameOrder
+	frameSystem
+	// frameOther are the answers, and what a connection begins, lives and ends with.
+	frameOther
+	frameClasses
+)
+
+// frameClassNames are the classes in the metrics.
+var frameClassNames = [frameClasses]string{"product", "group", "slow", "order", "system", "other"}
+
 // counts are the figures of a shard.
 type counts struct {
-	subscriptions, blocked   atomic.Int64
-	frames, bytes, conflated atomic.Uint64
-	refusedCommands          atomic.Uint64
-	closes                   [len(closeTable)]atomic.Uint64
-}
-
-// delivery is a frame in a batch.
-type delivery struct {
-	subscription *subscription
-	frame        *frame
-	bytes        []byte
+	subscriptions, blocked atomic.Int64
+	frames                 [frameClasses]atomic.Uint64
+	bytes, conflated       atomic.Uint64
+	demotions              atomic.Uint64
+	lag, sweeping          durations
+	refusedCommands        atomic.Uint64
+	closes                 [len(closeTable)]atomic.Uint64
 }
 
 // request is what a shard is asked to do for one client, or for all when it is nil.
@@ -53,7 +70,7 @@ type request struct {
 
 func newShard(hub *Hub) *shard {
 	return &shard{hub: hub, wake: make(chan struct{}, 1), requests: make(chan request),
-		audiences: map[inventory.ID]*audience{}, attempt: newAttempt(), scratch: make([]byte, 0, batchBytesMax+2*updateBytes)}
+		audiences: map[channel]*audience{}, attempt: newAttempt(), scratch: make([]byte, 0, batchBytesMax+snapshotRoom)}
 }
 
 // run works until the hub ends.
@@ -97,10 +114,18 @@ func (s *shard) ask(c *client, do func(*shard, *client)) bool {
 // sweep tells everyone of what has changed, tries those again who did not read, and
 // looks after a part of the clients.
 func (s *shard) sweep() {
+	began := s.hub.clock.Now()
+	if began < s.restUntil {
+		return
+	}
 	s.sweeps++
+	beat := s.hub.beats.Load()
 	s.touched = s.touched[:0]
+	if queue, lost := s.news.take(); len(queue) > 0 || lost {
+		s.tellOrders(queue, lost)
+	}
 	for _, a := range s.audiences {
-		s.touched = a.sweep(s.sweeps, s.touched)
+		s.touched = a.sweep(s.sweeps, beat, s.touched)
 	}
 	now := s.hub.clock.Now()
 	for _, c := range s.touched {
@@ -112,6 +137,9 @@ func (s *shard) sweep() {
 	}
 	s.retry(now)
 	s.inspect(now)
+	took := s.hub.clock.Now() - began
+	s.counts.sweeping.note(took)
+	s.restUntil = began + inventory.Instant(float64(took)*sweepRest)
 }
 
 // retry tries those again who did not read.
@@ -123,11 +151,26 @@ func (s *shard) retry(now inventory.Instant) {
 		}
 		if c.stalled = c.blockedSince != 0; c.stalled {
 			still = append(still, c)
+			s.demote(c, now)
+		} else {
+			c.blockedSweeps = 0
 		}
 	}
 	clear(s.stalled[len(still):])
 	s.stalled = still
 	s.counts.blocked.Store(int64(len(still)))
+}
+
+// demote serves a client that has not read for some sweeps more slowly.
+func (s *shard) demote(c *client, now inventory.Instant) {
+	c.clearSince = now
+	if c.blockedSweeps++; c.blockedSweeps < blockedSweepsMax || c.demotion >= demotionMax {
+		c.blockedSweeps = min(c.blockedSweeps, blockedSweepsMax)
+		return
+	}
+	c.blockedSweeps = 0
+	c.demote(1)
+	s.counts.demotions.Add(1)
 }
 
 // inspect looks at each client once a second.
@@ -153,7 +196,7 @@ func (s *shard) add(c *client) {
 		s.cut(c, closeGoingAway)
 		return
 	}
-	s.say(c, helloFrame(now, c.until), now)
+	s.say(c, helloFrame(c.format, s.hub.node, newSession(), now, c.until), now)
 }
 
 // remove forgets a client whose reader has ended.

@@ -46,7 +46,7 @@ func TestThePriceIsToldAgain(t *testing.T) {
 	require.Equal(t, "s", frame["t"])
 	require.EqualValues(t, 1, frame["price"])
 	back := h.connect()
-	back.subscribe(`,"since":{"`+channelOf(product)+`":[7,1]}`, product)
+	back.subscribe(`,"since":{"`+productPrefix+product.String()+`":[7,1]}`, product)
 	frame = back.read()
 	require.Equal(t, true, frame["same"])
 	require.EqualValues(t, 1, frame["price"])

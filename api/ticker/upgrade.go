@@ -11,14 +11,12 @@ import (
 	"github.com/fasthttp/websocket"
 )
 
-// Subprotocol is what is spoken: stockticker.v1 in JSON.
-const Subprotocol = "stockticker.v1.json"
-
 // Upgrade is a request that was checked and found good.
 type Upgrade struct {
 	// Key is its Sec-WebSocket-Key, 16 bytes in base64.
 	Key string
-	// Subprotocol is what is answered; empty when the peer offered none.
+	// Subprotocol is one of [Subprotocols], which is answered; empty when the peer offered
+	// none.
 	Subprotocol string
 	// Header is further headers of the answer.
 	Header http.Header
@@ -32,7 +30,7 @@ var writeBuffers sync.Pool
 // upgrader makes the library's connections. They read in small buffers: commands are
 // short. All that it would check has been checked.
 var upgrader = websocket.Upgrader{ReadBufferSize: 256, WriteBufferSize: 512, WriteBufferPool: &writeBuffers,
-	HandshakeTimeout: handshakeTimeMax, Subprotocols: []string{Subprotocol}, CheckOrigin: func(*http.Request) bool { return true }}
+	HandshakeTimeout: handshakeTimeMax, Subprotocols: Subprotocols[:], CheckOrigin: func(*http.Request) bool { return true }}
 
 // hijacker gives the library a connection that was taken from another server.
 type hijacker struct{ pipe *pipe }
@@ -80,7 +78,8 @@ func (h *Hub) serve(socket Socket, seat *Seat, upgrade *Upgrade) error {
 		return errStopped
 	}
 	s := h.shards[h.next.Add(1)%uint64(len(h.shards))]
-	c := &client{shard: s, socket: socket, raw: raw, seat: seat, user: seat.visitor.User, until: seat.visitor.Until}
+	c := &client{shard: s, socket: socket, raw: raw, seat: seat, format: formatOf(upgrade.Subprotocol)}
+	c.become(&seat.visitor)
 	if !s.ask(c, (*shard).add) {
 		h.left.Done()
 		return errStopped

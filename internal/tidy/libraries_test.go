@@ -36,7 +36,7 @@ var theLibraries = libraries{
 	{path: "github.com/redis/go-redis/v9", users: []string{"internal/testserver", "persistence/redis"}},
 	{path: "github.com/stretchr/testify", users: []string{"internal/testserver", "persistence/persistencetest"}, tests: []string{"..."}},
 	{path: "github.com/valyala/fasthttp", users: []string{"api/...", "bench/..."}},
-	{path: "github.com/vmihailenco/msgpack/v5", users: []string{"persistence/redis"}},
+	{path: "github.com/vmihailenco/msgpack/v5", users: []string{"api/ticker", "persistence/redis"}},
 	{path: "go.uber.org/goleak", tests: []string{"..."}},
 	{path: "golang.org/x/crypto", users: []string{"internal/password"}},
 	{path: "golang.org/x/sync/errgroup", users: []string{"actors"}},

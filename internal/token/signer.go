@@ -110,7 +110,10 @@ func (s *Signer) Verify(text string) (Principal, inventory.Instant, error) {
 	}
 	var payload claims
 	parsed, err := s.parser.ParseWithClaims(text, &payload, func(*jwt.Token) (any, error) { return s.key, nil })
-	if err != nil {
+	switch {
+	case errors.Is(err, jwt.ErrTokenExpired):
+		return Principal{}, 0, fmt.Errorf("%w: %w", ErrExpired, err)
+	case err != nil:
 		return Principal{}, 0, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	id, err := inventory.ParseID(payload.Subject)

@@ -28,6 +28,7 @@ package token
 
 import (
 	"errors"
+	"fmt"
 
 	"holdfast/inventory"
 	"holdfast/persistence"
@@ -35,6 +36,10 @@ import (
 
 // ErrInvalid is wrapped by every refusal of a credential.
 var ErrInvalid = errors.New("the credential is not valid")
+
+// ErrExpired is wrapped by the refusal of an access token of ours whose time is over. It
+// wraps ErrInvalid.
+var ErrExpired = fmt.Errorf("%w: its time is over", ErrInvalid)
 
 // Principal is a caller whose credential was verified.
 type Principal struct {
