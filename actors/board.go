@@ -69,11 +69,11 @@ type published struct{ operations []*operation }
 
 func (p *published) add(op *operation) { p.operations = append(p.operations, op) }
 
-// release answers all operations of the batch, in order.
+// release tells of all operations of the batch, and answers them, in order.
 func (p *published) release() {
 	for i, op := range p.operations {
 		p.operations[i] = nil
-		op.finish()
+		op.answer()
 	}
 	p.operations = p.operations[:0]
 }

@@ -62,4 +62,6 @@
 //	A9  Other processes are told what the board shows, by a goroutine that nobody waits
 //	    for: see [broadcast].
 //	A10 No record continues an order that SQL has deleted: see [retention].
+//	A11 Who watches orders is told of each of their states once, in order, and not before
+//	    it can be read: see [orderWatch].
 package actors

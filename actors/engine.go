@@ -49,6 +49,10 @@ type Options struct {
 	// Bus is where other processes are told of the durable stock of products; nil tells
 	// nobody.
 	Bus persistence.Bus
+	// OrderNews is called with each durable state of the orders of watched customers: those
+	// of an order in their order, and never two at once. Whoever is answered waits for it, so
+	// it must not wait, and it must not panic. nil is told nothing.
+	OrderNews func(OrderNews)
 	// Failed is called, once or more, when the projection finds data that cannot be
 	// verified; the program has to stop. nil logs only.
 	Failed func(error)
@@ -111,6 +115,8 @@ type Engine struct {
 	commits *commits
 	// broadcast is there when other processes are told, and does not change.
 	broadcast *broadcast
+	// orderWatch tells of orders that somebody watches, and does not change.
+	orderWatch *orderWatch
 
 	// What every order writes has lines of the processor's cache of its own, so that
 	// those who read the rest do not wait for it.
@@ -157,6 +163,7 @@ func New(options Options) (*Engine, error) {
 		lookups:           make(chan struct{}, lookupsMax),
 		drained:           make(chan struct{}),
 		commits:           newCommits(options.Acknowledge),
+		orderWatch:        newOrderWatch(options.OrderNews),
 	}
 	retention.engine = e
 	e.life, e.end = context.WithCancel(context.Background())

@@ -83,6 +83,12 @@ type Facade interface {
 	// Epoch orders the stock versions of this engine after those of the engines before
 	// it: a pair of epoch and version that is greater is the later one.
 	Epoch() uint32
+	// WatchCustomer lets [Options].OrderNews be told of the orders of a customer, until
+	// UnwatchCustomer was called as often: of every state that becomes durable after it has
+	// returned, once. So whoever reads the orders then, and takes of the states of an order
+	// the one of the greatest sequence, misses none. Both are for few customers among many.
+	WatchCustomer(customer inventory.ID)
+	UnwatchCustomer(customer inventory.ID)
 	// AddProduct puts a product that the store has just created on sale, and
 	// returns when its opening receipt is durable.
 	AddProduct(product persistence.CatalogueProduct) inventory.Refusal

@@ -316,6 +316,11 @@ func (op *operation) show(sequence uint64) {
 	op.order.Sequence = sequence
 }
 
-// answer tells the caller that it is done, and abandon that the outcome is unknown.
-func (op *operation) answer()  { op.finish() }
+// answer tells those who watch the order, and the caller that it is done.
+func (op *operation) answer() {
+	op.tellNews()
+	op.finish()
+}
+
+// abandon tells the caller that the outcome is unknown.
 func (op *operation) abandon() { op.refuse(refusedUncommitted) }

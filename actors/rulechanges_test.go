@@ -20,8 +20,10 @@ func TestRuleChangesAreThoseOfAList(t *testing.T) {
 		var changes ruleChanges
 		var all []inventory.ID
 		t.Repeat(map[string]func(*rapid.T){
-			"one":  func(t *rapid.T) { all = noteMany(&changes, all, 1) },
-			"many": func(t *rapid.T) { all = noteMany(&changes, all, rapid.IntRange(1, 2*ruleChangesMax).Draw(t, "changes")) },
+			"one": func(t *rapid.T) { all = noteMany(&changes, all, 1) },
+			"many": func(t *rapid.T) {
+				all = noteMany(&changes, all, rapid.IntRange(1, 2*ruleChangesMax).Draw(t, "changes"))
+			},
 			"": func(t *rapid.T) {
 				oldest := max(len(all)-ruleChangesMax, 1)
 				for _, revision := range []int{rapid.IntRange(0, len(all)+2).Draw(t, "revision"), oldest, oldest - 1} {

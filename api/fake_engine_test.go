@@ -88,6 +88,10 @@ func (e *fakeEngine) EachProduct(visit func(*inventory.Product) bool) {
 	}
 }
 
+// Nobody is told of the orders of a fakeEngine.
+func (e *fakeEngine) WatchCustomer(inventory.ID)   {}
+func (e *fakeEngine) UnwatchCustomer(inventory.ID) {}
+
 // RulesSince never knows what has changed.
 func (e *fakeEngine) RulesSince(revision uint64) (changed []inventory.ID, now uint64, complete bool) {
 	return nil, revision + 1, false

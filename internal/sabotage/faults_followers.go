@@ -3,6 +3,7 @@ package main
 const (
 	engineRuleChanges = "actors/rulechanges.go"
 	engineProduct     = "actors/product.go"
+	engineOrderNews   = "actors/ordernews.go"
 )
 
 // followerFaults let who follows the engine, as tickers do, miss something, or wait for it.
@@ -25,5 +26,30 @@ var followerFaults = []fault{
 		substitutions: []substitution{{engineRuleChanges, "	e.shelf.eachUnlocked(func(p *productActor) bool { return visit(p.rules.Load()) })\n",
 			"	e.shelf.each(func(_ inventory.ID, p *productActor) bool { return visit(p.rules.Load()) })\n"}},
 		test: in(engineFolder, "TestVisitsOfProductsHoldNoLock"),
+	},
+	{
+		name:          "news-before-the-sync",
+		meaning:       "Who watches an order is told of a state when it is appended, not when it is durable.",
+		substitutions: []substitution{{engineOperation, "	op.orders.letGo(op)\n", "	op.orders.letGo(op)\n	op.tellNews()\n"}},
+		test:          in(engineFolder, "TestNewsOfOrdersWaitForTheSync"),
+	},
+	{
+		name:    "news-before-the-commit",
+		meaning: "Who watches an order is told of a state when the journal has it, although answers wait for the database.",
+		substitutions: []substitution{{engineOperation, "		op.engine.commits.add(sequence, op)\n",
+			"		op.tellNews()\n		op.engine.commits.add(sequence, op)\n"}},
+		test: in(engineFolder, "TestNewsOfOrdersWaitForTheCommit"),
+	},
+	{
+		name:          "news-without-ended-holds",
+		meaning:       "Who watches an order is not told that its hold has ended.",
+		substitutions: []substitution{{engineOrderNews, "w.count.Load() > 0 && ", "w.count.Load() > 0 && !op.unattended && "}},
+		test:          in(engineFolder, "TestNewsTellOfEveryState"),
+	},
+	{
+		name:          "news-end-for-all-who-watch",
+		meaning:       "When one of two no longer watches a customer, the other is not told any more.",
+		substitutions: []substitution{{engineOrderNews, "	case 1:\n", "	case 1, 2:\n"}},
+		test:          in(engineFolder, "TestWatchesAreCounted"),
 	},
 }
