@@ -78,11 +78,12 @@ func (w *orderWatch) watches(customer inventory.ID) bool {
 // watches its customer. All readers must see the state by now.
 func (op *operation) tellNews() {
 	if w := op.engine.orderWatch; w.count.Load() > 0 && op.event.Kind.OfOrder() && w.watches(op.order.Customer) {
-		w.tell(newsOf(&op.order))
+		w.tell(NewsOf(&op.order))
 	}
 }
 
-func newsOf(order *inventory.Order) OrderNews {
+// NewsOf returns what there is to tell of an order as it is.
+func NewsOf(order *inventory.Order) OrderNews {
 	news := OrderNews{Order: order.ID, Customer: order.Customer, Sequence: order.Sequence, Status: order.State, Total: order.Total(),
 		At: order.UpdatedAt}
 	if order.State == inventory.Reserved {

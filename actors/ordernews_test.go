@@ -98,7 +98,7 @@ func TestNewsTellOfEveryState(t *testing.T) {
 		var due []OrderNews
 		did := func(order inventory.Order, refusal inventory.Refusal) inventory.ID {
 			require.Equal(t, inventory.Refusal{}, refusal)
-			due = append(due, newsOf(&order))
+			due = append(due, NewsOf(&order))
 			return order.ID
 		}
 		place := func() inventory.ID {
@@ -246,7 +246,7 @@ func (h *house) statesInJournal(customers []inventory.ID) (states []OrderNews) {
 			order := orders[event.Order]
 			require.NoError(h.t, order.Evolve(event, records[i].Sequence))
 			if slices.Contains(customers, order.Customer) {
-				states = append(states, newsOf(order))
+				states = append(states, NewsOf(order))
 			}
 		}
 	}
@@ -277,7 +277,7 @@ func TestAStartTellsNoOldNews(t *testing.T) {
 			require.Empty(t, l.take())
 			confirmed, refusal := h.change(inventory.OrderConfirmed, held.ID, customer, customer)
 			require.Equal(t, inventory.Refusal{}, refusal)
-			require.Equal(t, []OrderNews{newsOf(&confirmed)}, l.take())
+			require.Equal(t, []OrderNews{NewsOf(&confirmed)}, l.take())
 		})
 	}
 }

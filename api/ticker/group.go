@@ -308,7 +308,7 @@ func (g *group) write(key chunkKey) *chunk {
 	for ; i < len(g.order) && rows < groupRowsMax && len(m.data) < groupChunkBytes; i++ {
 		entry := &g.order[i]
 		until = entry.sequence
-		if one := entry.member; one.sequence == entry.sequence && !(one.left && key.whole) {
+		if one := entry.member; one.sequence == entry.sequence && !(one.left && key.begins) {
 			one.write(m, key)
 			rows++
 		}

@@ -229,10 +229,14 @@ type peer struct {
 	h   *harness
 	t   testing.TB
 	raw *net.TCPConn
+	// packed says that it speaks msgpack.
+	packed bool
 }
 
 // dial connects without reading the first frame.
-func (h *harness) dial(visitor Visitor) *peer {
+func (h *harness) dial(visitor Visitor) *peer { return h.dialAs(visitor, Subprotocols[formatJSON]) }
+
+func (h *harness) dialAs(visitor Visitor, subprotocol string) *peer {
 	h.t.Helper()
 	near, far := pair(h.t)
 	h.t.Cleanup(func() { near.Close() })
@@ -242,16 +246,16 @@ func (h *harness) dial(visitor Visitor) *peer {
 	go func() {
 		request, err := http.ReadRequest(bufio.NewReader(far))
 		if err == nil {
-			err = h.hub.Serve(far, seat, Upgrade{Key: request.Header.Get("Sec-WebSocket-Key")})
+			err = h.hub.Serve(far, seat, Upgrade{Key: request.Header.Get("Sec-WebSocket-Key"), Subprotocol: subprotocol})
 		}
 		served <- err
 	}()
-	dialer := websocket.Dialer{NetDial: func(string, string) (net.Conn, error) { return near, nil }}
+	dialer := websocket.Dialer{Subprotocols: []string{subprotocol}, NetDial: func(string, string) (net.Conn, error) { return near, nil }}
 	conn, response, err := dialer.Dial("ws://x", nil)
 	require.NoError(h.t, err)
 	response.Body.Close()
 	require.NoError(h.t, <-served)
-	return &peer{Conn: conn, h: h, t: h.t, raw: near}
+	return &peer{Conn: conn, h: h, t: h.t, raw: near, packed: subprotocol == Subprotocols[formatMsgpack]}
 }
 
 // connect connects and reads the first frame.
@@ -291,6 +295,10 @@ func channels(products ...inventory.ID) string {
 
 func (p *peer) send(text string) {
 	p.t.Helper()
+	if p.packed {
+		require.NoError(p.t, p.WriteMessage(websocket.BinaryMessage, inMsgpack(p.t, text)))
+		return
+	}
 	require.NoError(p.t, p.WriteMessage(websocket.TextMessage, []byte(text)))
 }
 
@@ -300,6 +308,11 @@ func (p *peer) read() map[string]any {
 	require.NoError(p.t, p.SetReadDeadline(time.Now().Add(patience)))
 	kind, data, err := p.ReadMessage()
 	require.NoError(p.t, err)
+	if p.packed {
+		require.Equal(p.t, websocket.BinaryMessage, kind)
+		frame, _ := unpacked(p.t, data).(map[string]any)
+		return frame
+	}
 	require.Equal(p.t, websocket.TextMessage, kind)
 	var frame map[string]any
 	require.NoError(p.t, json.Unmarshal(data, &frame), "%s", data)
@@ -331,4 +344,20 @@ func (p *peer) ends(code CloseCode) {
 	require.EqualValues(p.t, code, got)
 	require.Equal(p.t, "bye", last["t"], "%v", last)
 	require.EqualValues(p.t, code, last["code"])
+}
+
+// packedClose reads the end of a connection that speaks msgpack.
+func (p *peer) packedClose() (last []byte, code int) {
+	p.t.Helper()
+	defer p.h.keepSweeping()()
+	for {
+		require.NoError(p.t, p.SetReadDeadline(time.Now().Add(patience)))
+		_, data, err := p.ReadMessage()
+		if err != nil {
+			var closed *websocket.CloseError
+			require.ErrorAs(p.t, err, &closed)
+			return last, closed.Code
+		}
+		last = data
+	}
 }

@@ -277,7 +277,7 @@ type Figures struct {
 
 // Figures returns the figures of now.
 func (h *Hub) Figures() Figures {
-	f := Figures{Connections: int64(h.seats.taken()), Topics: int64(h.topics.count()), Encoded: h.topics.encoded.Load(),
+	f := Figures{Connections: int64(h.seats.taken()), Topics: h.topics.count.Load(), Encoded: h.topics.encoded.Load(),
 		FramesByKind: make(map[string]uint64, frameClasses), Closes: make(map[string]uint64, len(closeTable))}
 	for _, s := range h.shards {
 		f.Subscriptions += s.counts.subscriptions.Load()

@@ -126,7 +126,7 @@ func (h *Hub) tellPresent(c *client, asked *command) {
 
 func (h *Hub) presentOrders(ctx context.Context, of channel) ([]OrderNews, bool) {
 	if of.kind == ordersChannel {
-		return h.orders.HeldOrders(ctx, of.customer, heldOrdersMax)
+		return h.orders.NewestOrders(ctx, of.customer, newestOrdersMax)
 	}
 	news, found, known := h.orders.FindOrder(ctx, of.id, of.customer)
 	if !found {

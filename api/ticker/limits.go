@@ -69,9 +69,9 @@ const (
 	// those that no shard has looked at: beyond, clients are told to ask again.
 	orderFramesMax = 64
 	orderNewsMax   = 65_536
-	// heldOrdersMax is how many orders of a customer are told of at first, orderReadTimeMax
+	// newestOrdersMax is how many orders of a customer are told of at first, orderReadTimeMax
 	// how long reading them may take; then: error 120.
-	heldOrdersMax    = 50
+	newestOrdersMax  = 50
 	orderReadTimeMax = 2 * time.Second
 
 	// blockedSweepsMax is for how many sweeps a client may not read before it is served in

@@ -24,9 +24,9 @@ type OrderSource interface {
 	// from now on, UnwatchCustomer ends that. Both are counted.
 	WatchCustomer(customer inventory.ID)
 	UnwatchCustomer(customer inventory.ID)
-	// HeldOrders returns the orders of a customer that may still change, the newest first,
-	// at most so many. It may wait.
-	HeldOrders(ctx context.Context, customer inventory.ID, limit int) ([]OrderNews, bool)
+	// NewestOrders returns the last orders of a customer, the newest first, at most so many.
+	// It may wait. known is false when they cannot be read now.
+	NewestOrders(ctx context.Context, customer inventory.ID, limit int) (orders []OrderNews, known bool)
 	// FindOrder returns an order of a customer, or of anyone for the zero one. It may wait.
 	FindOrder(ctx context.Context, order, customer inventory.ID) (news OrderNews, found, known bool)
 }

@@ -153,7 +153,7 @@ func TestBothFormatsSayTheSame(t *testing.T) {
 }
 
 // unpacked is a frame in msgpack as JSON would say it.
-func unpacked(t *testing.T, data []byte) any {
+func unpacked(t testing.TB, data []byte) any {
 	t.Helper()
 	require.True(t, wellFormed(data))
 	var value any

@@ -75,6 +75,8 @@ type topics struct {
 	// catalogue is nil until somebody watches a group; members are those of all groups.
 	catalogue *catalogue
 	members   int
+	// count is how many there are.
+	count atomic.Int64
 	// encoded counts the states that frames were made of.
 	encoded atomic.Uint64
 }
@@ -91,6 +93,7 @@ func (t *topics) watch(wanted channel, now inventory.Instant) (*topic, *refusal)
 			return nil, refused
 		}
 		found, t.all[wanted] = opened, opened
+		t.count.Store(int64(len(t.all)))
 	} else {
 		found.refresh(now)
 	}
@@ -133,6 +136,7 @@ func (t *topics) unwatch(left *topic) {
 
 func (t *topics) forget(left *topic) {
 	delete(t.all, left.channel)
+	t.count.Store(int64(len(t.all)))
 	left.leave()
 }
 
@@ -166,13 +170,6 @@ func (t *topics) followRules(now inventory.Instant) {
 			g.follow(changed, complete, now)
 		}
 	}
-}
-
-// count is how many topics there are.
-func (t *topics) count() int {
-	t.lock.Lock()
-	defer t.lock.Unlock()
-	return len(t.all)
 }
 
 // viewersOf is how many watch a product by itself. It is called under the lock.

@@ -201,7 +201,7 @@ func (s *server) startEngine(ctx context.Context, p *program, options *serverOpt
 		InFlightMax: options.InFlightMax, RequestTimeout: options.RequestTimeout,
 		BacklogRecordsMax: options.BacklogRecordsMax, BacklogBytesMax: options.BacklogBytesMax,
 		OrderRetention: options.OrderRetention, MovementRetention: options.MovementRetention,
-		Acknowledge: options.acknowledgement(), Bus: s.bus(), Failed: s.fail}); err != nil {
+		Acknowledge: options.acknowledgement(), Bus: s.bus(), OrderNews: s.front.TellOrder, Failed: s.fail}); err != nil {
 		return err
 	}
 	s.metrics.follow(s.engine, s.journal)
