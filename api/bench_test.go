@@ -42,6 +42,7 @@ func benchmarkOrder(b *testing.B, refusal inventory.Refusal, wantStatus int) {
 	server, err := New(Options{Engine: engine, Store: newFakeStore(), SigningKey: testKey, Clock: system,
 		Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
 	require.NoError(b, err)
+	require.NoError(b, server.RecallRevocations(b.Context()))
 	access, err := server.signer.Issue(token.Principal{ID: engine.order.Customer, Role: persistence.RoleCustomer, Session: engine.order.Customer, Version: 1}, token.AccessLifetime)
 	require.NoError(b, err)
 	var ctx fasthttp.RequestCtx
