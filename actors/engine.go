@@ -79,6 +79,7 @@ type Engine struct {
 	texts    *texts
 	// ruleChanges are the last changes of rules.
 	ruleChanges ruleChanges
+	patrol      patrol
 	actors      []*orderActor
 	directory   *orderDirectory
 	keys        *keyTable

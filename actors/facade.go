@@ -115,6 +115,10 @@ type Facade interface {
 
 	// Ready returns nil when orders are accepted, or the reason why not.
 	Ready() error
+	// Oversold counts the products of whose durable stock more is promised than there is, or
+	// whose quantities are negative: it must be 0. A call looks at so many products that it
+	// takes a few milliseconds; of the others it tells what an earlier one has found.
+	Oversold() int64
 	// Projection tells how the database follows the journal.
 	Projection() ProjectionState
 }

@@ -104,6 +104,9 @@ const (
 	// ruleChangesMax bounds the changes of rules that are remembered, 64 KiB: whoever asks
 	// every second misses one only when there are more in a second.
 	ruleChangesMax = 4_096
+	// patrolProductsMax is how many products are enough for one look at the invariants: a
+	// few milliseconds. Asked every second, a million products take a minute.
+	patrolProductsMax = 16_384
 	// broadcastInterval is the least time between two states of a product that other
 	// processes are told.
 	broadcastInterval = 20 * time.Millisecond

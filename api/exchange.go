@@ -75,8 +75,11 @@ func (x *exchange) end() {
 	}
 	s := x.server
 	s.inFlight.Add(-1)
-	elapsed := float64(s.clock.Now()-x.now) / float64(inventory.Second)
-	x.route.observe(x.ctx.Response.StatusCode(), elapsed)
+	elapsed := s.clock.Now() - x.now
+	x.route.observe(x.ctx.Response.StatusCode(), float64(elapsed)/float64(inventory.Second))
+	if x.route.pulse != nil {
+		x.route.pulse.answered(elapsed)
+	}
 	if cap(x.buffer) > exchangeBufferMax {
 		x.buffer = make([]byte, 0, 1024)
 	}
@@ -205,6 +208,9 @@ func (x *exchange) failLimited(detail string, wait inventory.Instant) {
 
 func (x *exchange) answerProblem(p *problem) {
 	row := rowOfCode(p.code)
+	if x.route.pulse != nil {
+		x.route.pulse.refuse(p.code)
+	}
 	x.buffer = appendProblem(x.buffer[:0], p, x)
 	response := &x.ctx.Response
 	response.SetStatusCode(row.status)

@@ -92,6 +92,17 @@ func (e *fakeEngine) EachProduct(visit func(*inventory.Product) bool) {
 func (e *fakeEngine) WatchCustomer(inventory.ID)   {}
 func (e *fakeEngine) UnwatchCustomer(inventory.ID) {}
 
+func (e *fakeEngine) Oversold() (products int64) {
+	e.lock.Lock()
+	defer e.lock.Unlock()
+	for _, stock := range e.stock {
+		if stock.Check() != nil {
+			products++
+		}
+	}
+	return products
+}
+
 // RulesSince never knows what has changed.
 func (e *fakeEngine) RulesSince(revision uint64) (changed []inventory.ID, now uint64, complete bool) {
 	return nil, revision + 1, false

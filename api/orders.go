@@ -70,6 +70,8 @@ func (x *exchange) answerPlaced(placed *actors.OrderReply) {
 	header := &x.ctx.Response.Header
 	if placed.Replayed {
 		header.SetCanonical(headerReplayed, valueTrue)
+	} else {
+		x.server.pulse.placed.Add(1)
 	}
 	x.buffer = placed.Order.ID.AppendText(append(x.buffer[:0], "/api/orders/"...))
 	header.SetCanonical(headerLocation, x.buffer)

@@ -69,6 +69,8 @@ type boundRoute struct {
 	query        map[string]*schema
 	cacheControl []byte
 	metrics      *routeMetrics
+	// pulse counts the answers of the route that places orders; others have none.
+	pulse *pulse
 }
 
 // bind checks a row and makes it ready to serve.
@@ -88,6 +90,9 @@ func (s *Server) bind(r route) (*boundRoute, error) {
 	}
 	if r.who == anyone && r.method == http.MethodGet {
 		bound.cacheControl = cacheRevalidate
+	}
+	if r.method+" "+r.path == placeRoute {
+		bound.pulse = s.pulse
 	}
 	bound.metrics = s.metrics.forRoute(r.method, r.path, r.replies)
 	return bound, nil

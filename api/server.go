@@ -55,6 +55,8 @@ type Server struct {
 	hashFailureAt atomic.Int64
 	cursors       cursorSealer
 	metrics       *metrics
+	// pulse counts what orders do, for [Server.SystemFigures].
+	pulse *pulse
 
 	engine   atomic.Pointer[actors.Facade]
 	stopping atomic.Bool
@@ -98,7 +100,7 @@ func New(options Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{options: options, store: options.Store, clock: options.Clock, log: options.Log,
+	s := &Server{options: options, pulse: newPulse(), store: options.Store, clock: options.Clock, log: options.Log,
 		catalogue: catalogue{store: options.Store, cache: options.Cache, clock: options.Clock, editing: map[inventory.ID]chan struct{}{}, settling: map[inventory.ID]bool{}, categories: map[string]bool{}},
 		tokens:    token.NewCache(options.TokenCacheEntries), keys: token.NewCache(keyCacheEntries),
 		revocations: token.NewRevocations(), rereading: map[inventory.ID]bool{},

@@ -52,4 +52,22 @@ var followerFaults = []fault{
 		substitutions: []substitution{{engineOrderNews, "	case 1:\n", "	case 1, 2:\n"}},
 		test:          in(engineFolder, "TestWatchesAreCounted"),
 	},
+	{
+		name:          "repeats-counted-as-orders",
+		meaning:       "An order that is sent again counts as one more that was placed.",
+		substitutions: []substitution{{"api/orders.go", "	} else {\n		x.server.pulse.placed.Add(1)\n", "	}\n	{\n		x.server.pulse.placed.Add(1)\n"}},
+		test:          in(apiFolder, "TestFiguresTellWhatRequestsDid"),
+	},
+	{
+		name:          "recovered-records-are-changes",
+		meaning:       "All records that the engine has when it begins count as changes of that second.",
+		substitutions: []substitution{{"api/figures.go", "r.known && now.known && ", ""}},
+		test:          in(apiFolder, "TestFiguresWithoutAnEngine"),
+	},
+	{
+		name:          "patrol-of-one-part",
+		meaning:       "The invariants of most products are never looked at.",
+		substitutions: []substitution{{"actors/patrol.go", "	p.next = (p.next + 1) % indexParts\n", "	p.next = 0\n"}},
+		test:          in(engineFolder, "TestOversoldLooksAtALargeShelfInParts"),
+	},
 }
