@@ -70,4 +70,16 @@ var followerFaults = []fault{
 		substitutions: []substitution{{"actors/patrol.go", "	p.next = (p.next + 1) % indexParts\n", "	p.next = 0\n"}},
 		test:          in(engineFolder, "TestOversoldLooksAtALargeShelfInParts"),
 	},
+	{
+		name:          "pace-by-looks",
+		meaning:       "How fast a product sells depends on how often somebody looks.",
+		substitutions: []substitution{{"inventory/pace.go", "	share := shareOf(elapsed, half)\n", "	share := shareOf(Second, half)\n"}},
+		test:          in("inventory", "TestPaceDoesNotDependOnHowOftenItIsSeen"),
+	},
+	{
+		name:          "pace-of-before-the-sale",
+		meaning:       "What was taken before a sale was live again counts towards its pace.",
+		substitutions: []substitution{{"inventory/pace.go", "	case phase != PhaseLive || !p.live:\n", "	case !p.live:\n"}},
+		test:          in("inventory", "TestASaleThatIsNotLiveHasNoPace"),
+	},
 }
