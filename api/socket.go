@@ -26,7 +26,7 @@ func (s *Server) openTicker() {
 		s.origins[origin] = true
 	}
 	s.ticker = ticker.New(ticker.Options{Clock: s.clock, Log: s.log, ConnectionsMax: s.options.SocketsMax,
-		AddressConnectionsMax: s.options.SocketsPerAddressMax, UserConnectionsMax: s.options.SocketsPerUserMax, Node: nodeName(), Identify: s.identifySocket, Orders: socketOrders{s},
+		AddressConnectionsMax: s.options.SocketsPerAddressMax, UserConnectionsMax: s.options.SocketsPerUserMax, Node: nodeName(), Identify: s.identifySocket, Orders: socketOrders{s}, System: s.socketFigures,
 		Ended: func(v ticker.Visitor) bool {
 			return s.revocations.Has(token.Principal{ID: v.User, Session: v.Session, Version: v.Version})
 		}})

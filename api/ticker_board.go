@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"time"
 
 	"holdfast/actors"
 	"holdfast/api/ticker"
@@ -40,3 +41,18 @@ func visitorOf(principal *token.Principal, until inventory.Instant) ticker.Visit
 	return ticker.Visitor{User: principal.ID, Session: principal.Session, Version: principal.Version, Until: until,
 		Admin: principal.Role == persistence.RoleAdmin}
 }
+
+// socketFigures are what operators see of this node.
+func (s *Server) socketFigures() ticker.SystemFigures {
+	f := s.SystemFigures()
+	refused := make(map[string]float64, len(f.RefusalsPerSecond))
+	for code, rate := range f.RefusalsPerSecond {
+		refused[string(code)] = rate
+	}
+	return ticker.SystemFigures{OrdersPerSecond: f.OrdersPerSecond, RefusedPerSecond: refused, ChangesPerSecond: f.ChangesPerSecond,
+		MedianMilliseconds: milliseconds(f.MedianLatency), P99Milliseconds: milliseconds(f.TailLatency),
+		Backlog: int64(f.Backlog), Oversold: f.Oversold, // #nosec G115 -- a backlog is bounded
+		ResidentBytes: int64(f.ResidentBytes), Processors: f.ProcessorShare} // #nosec G115 -- memory is smaller
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -129,13 +129,11 @@ func (g *group) lookSlowly(now inventory.Instant) {
 		if m.left {
 			continue
 		}
-		m.seller.pace.Observe(m.stock.Sold, now)
+		m.seller.observe(&m.state, now)
 		if g.wanted.Load() == 0 {
 			continue
 		}
-		s := m.state
-		s.at = now
-		if f := m.seller.facts(&s, g.topics.viewersOf(m.product)); f.viewers > 0 || f.pace > 0 {
+		if f := m.seller.facts(&m.state, g.topics.viewersOf(m.product)); f.viewers > 0 || f.pace > 0 {
 			rows = append(rows, f)
 		}
 	}

@@ -58,14 +58,13 @@ func (p *productTopic) refresh(now inventory.Instant) {
 // lookSlowly does what is done once a second.
 func (p *productTopic) lookSlowly(now inventory.Instant) {
 	s := p.newest.Load().state
-	p.seller.pace.Observe(s.stock.Sold, now)
+	p.seller.observe(&s, now)
 	if p.history != nil {
 		p.history.add(&s, now)
 	}
 	if p.wanted.Load() == 0 {
 		return
 	}
-	s.at = now
 	f := p.seller.facts(&s, p.topic.viewers.Load())
 	if before := p.slowFrame(); before == nil || !before.rows[0].equal(&f) {
 		p.publishSlow(&slowFrame{rows: []slowFacts{f}})

@@ -95,11 +95,16 @@ type seller struct {
 	lookAt inventory.Instant
 }
 
+// observe notes a state.
+func (s *seller) observe(of *state, now inventory.Instant) {
+	s.pace.Observe(of.stock.Sold+of.stock.Reserved, of.phase, now)
+}
+
 // facts are the slow facts of a state.
 func (s *seller) facts(of *state, viewers int64) slowFacts {
-	f := slowFacts{product: of.product, viewers: viewers, pace: rounded(s.pace.PerSecond(of.at))}
-	if low, high, known := s.pace.Lasts(max(of.stock.Available(), 0), of.at); known && of.phase == inventory.PhaseLive {
-		f.lasts = &[2]int64{milliseconds(low), milliseconds(high)}
+	f := slowFacts{product: of.product, viewers: viewers, pace: rounded(s.pace.PerSecond())}
+	if least, most, known := s.pace.SoldOutIn(of.stock.Available()); known {
+		f.lasts = &[2]int64{milliseconds(least), milliseconds(most)}
 	}
 	return f
 }
