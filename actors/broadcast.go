@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"holdfast/inventory"
 	"holdfast/persistence"
 )
 
@@ -13,9 +14,10 @@ import (
 // its own reads the board and publishes, so that neither the bus nor how many listen
 // costs those who sell more than the mark. A product is marked once until it is told of:
 // what waits is bounded by the products, and what is told is the state of the moment of
-// telling. A change of rules alone has no stock version, nor has a phase that comes with
-// time: both are told with the next one. What a change of the last broadcastInterval before
-// an end has made is told by the next start; until then its publisher is stale.
+// telling. A change of rules alone has no stock version: rules have a revision of their own.
+// A phase that comes with time is not told, since it follows from the rules. What a change of
+// the last broadcastInterval before an end has made is told by the next start; until then
+// its publisher is stale.
 type broadcast struct {
 	engine *Engine
 	bus    persistence.Bus
@@ -120,11 +122,24 @@ func (b *broadcast) tell() {
 	b.told = due
 }
 
+// toldRules are the rules of a product that were told last. Only the broadcast's goroutine
+// uses them. Their revision is the moment when they were told first, so it is later than
+// those of all rules before.
+type toldRules struct {
+	rules    *inventory.Product
+	revision uint64
+}
+
 // stateOf reads the board after it has taken the mark away: a change that comes between
-// the two marks the product again.
+// the two marks the product again. What is never sold is what the rules say that are told
+// with it, also when the board does not know it yet.
 func (b *broadcast) stateOf(p *productActor) persistence.StockState {
 	p.marked.Store(false)
 	rules, stock, now := p.rules.Load(), p.board.read(), b.engine.clock.Now()
-	return persistence.StockState{Product: rules.ID, Epoch: b.engine.Epoch(), Version: stock.Version,
-		Available: max(stock.Available(), 0), Reserved: stock.Reserved, Sold: stock.Sold, Phase: rules.PhaseAt(&stock, now), At: now}
+	stock.Safety = rules.Safety
+	if p.told.rules != rules {
+		p.told = toldRules{rules: rules, revision: max(p.told.revision+1, uint64(now))} // #nosec G115 -- after 1970
+	}
+	return persistence.StockState{Product: rules.ID, Rules: rules, Epoch: b.engine.Epoch(), Version: stock.Version, Revision: p.told.revision,
+		Available: max(stock.Available(), 0), Reserved: stock.Reserved, Sold: stock.Sold, At: now}
 }

@@ -49,14 +49,15 @@ func newToldHouse(t *testing.T, disk *crashfs.FS, configure ...func(*Options)) (
 	return h, bus, view
 }
 
-// boards is what the board shows of products, as the bus tells it, but for the moment.
+// boards is what the board shows of products, as the bus tells it, but for the moments of
+// the state and of its rules.
 func (h *house) boards(products ...inventory.ID) map[inventory.ID]persistence.StockState {
 	states := map[inventory.ID]persistence.StockState{}
 	for _, product := range products {
 		rules, stock, known := h.engine.Sale(product)
 		require.True(h.t, known)
-		states[product] = persistence.StockState{Product: product, Epoch: h.engine.Epoch(), Version: stock.Version, Available: stock.Available(),
-			Reserved: stock.Reserved, Sold: stock.Sold, Phase: rules.PhaseAt(&stock, h.clock.Now())}
+		states[product] = persistence.StockState{Product: product, Rules: rules, Epoch: h.engine.Epoch(), Version: stock.Version,
+			Available: stock.Available(), Reserved: stock.Reserved, Sold: stock.Sold}
 	}
 	return states
 }
@@ -68,7 +69,8 @@ func (h *house) awaitTold(view *persistencetest.BusView, products ...inventory.I
 		h.clock.Advance(broadcastInterval)
 		for product, shown := range h.boards(products...) {
 			told, _ := view.State(product)
-			if told.At = 0; told != shown {
+			told.At, told.Revision = 0, 0
+			if !persistencetest.SameState(told, shown) {
 				return false
 			}
 		}
@@ -98,6 +100,44 @@ func TestChangesAreTold(t *testing.T) {
 		h.open(func(o *Options) { o.Bus = bus })
 		h.awaitTold(view, first, second)
 	})
+}
+
+// A change of rules alone is told: with no more than the rules, which have no stock version,
+// and with the units that are never sold, of which the stock shows less.
+func TestRulesAreTold(t *testing.T) {
+	h, bus, view := newToldHouse(t, crashfs.New())
+	customer, product := h.customer(), h.product(10)
+	h.awaitTold(view, product)
+	first, _ := view.State(product)
+	rules := *first.Rules
+	for name, change := range map[string]func(){
+		"price":   func() { rules.Price.Minor++ },
+		"window":  func() { rules.SaleStartsAt, rules.SaleEndsAt = 5*inventory.Second, 10*inventory.Second },
+		"pause":   func() { rules.Paused = true },
+		"safety":  func() { rules.Safety = 4 },
+		"deleted": func() { rules.Deleted = true },
+	} {
+		before, _ := view.State(product)
+		change()
+		require.Equal(t, inventory.Refusal{}, h.engine.SetProduct(rules), name)
+		h.awaitTold(view, product)
+		after, _ := view.State(product)
+		require.True(t, after.After(&before), name)
+		require.Equal(t, before.Version, after.Version, name)
+		require.Equal(t, rules, *after.Rules, name)
+	}
+	last, _ := view.State(product)
+	require.EqualValues(t, 6, last.Available)
+	told := bus.count(product)
+	rules = *first.Rules
+	require.Equal(t, inventory.Refusal{}, h.engine.SetProduct(rules))
+	h.awaitTold(view, product)
+	h.place(customer, product, 1)
+	h.awaitTold(view, product)
+	require.LessOrEqual(t, bus.count(product), told+2)
+	sold, _ := view.State(product)
+	require.Greater(t, sold.Revision, last.Revision)
+	require.Equal(t, last.Version+1, sold.Version)
 }
 
 // However often a product changes, it is told of once in an interval, and then as it is.

@@ -37,9 +37,10 @@ type productActor struct {
 	free   atomic.Int64
 
 	// board is the durable stock, for readers; marked says that the broadcast has to tell
-	// what it shows.
+	// what it shows. told is what it told last.
 	board  boardCell
 	marked atomic.Bool
+	told   toldRules
 }
 
 func (p *productActor) handle(op *operation) {
@@ -257,6 +258,7 @@ func (p *productActor) setRules(op *operation) {
 	if !op.refusal.Refused() {
 		p.board.setSafety(rules.Safety)
 		p.engine.ruleChanges.note(rules.ID)
+		p.engine.broadcast.mark(p)
 	}
 	p.finish(op)
 	p.serveParked()

@@ -115,8 +115,26 @@ var redisFaults = []fault{
 	{
 		name:          "bus-version-goes-back",
 		meaning:       "A late message makes a product older than what was told.",
-		substitutions: []substitution{{hintsHub, "	case state.After(&product.state):\n", "	case *state != product.state:\n"}},
+		substitutions: []substitution{{hintsHub, "	return state.After(&k.state)\n", "	return *state != k.state\n"}},
 		test:          in("persistence/local", "TestBusConformance/BusNeverGoesBack"),
+	},
+	{
+		name:          "bus-rules-not-told",
+		meaning:       "A change of rules alone waits for the next order.",
+		substitutions: []substitution{{"persistence/bus.go", "	return s.StockAfter(other) || !other.StockAfter(s) && s.Revision > other.Revision\n", "	return s.StockAfter(other)\n"}},
+		test:          in("persistence/local", "TestBusConformance/BusTellsRules"),
+	},
+	{
+		name:          "bus-rules-of-before",
+		meaning:       "A stock is shown with a price of before, because the message with the new one was lost.",
+		substitutions: []substitution{{hintsHub, "(from != product.from || state.Revision != product.state.Revision)", "from == 0"}},
+		test:          in(redisFolder, "TestStatesOfUnknownRulesAreMissed"),
+	},
+	{
+		name:          "broadcast-rules-not-marked",
+		meaning:       "Other processes are told of new rules with the next order only.",
+		substitutions: []substitution{{"actors/product.go", "		p.engine.broadcast.mark(p)\n", ""}},
+		test:          in("actors", "TestRulesAreTold"),
 	},
 	{
 		name:          "bus-gap-not-noticed",

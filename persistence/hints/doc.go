@@ -17,7 +17,8 @@
 //
 //	X1  What a flight loaded before an invalidation is never given to a Get after it.
 //	X2  A state of the table is replaced by a later one only, or by the same version from
-//	    another publisher, to whom the product belongs then.
+//	    another publisher, to whom the product belongs then. It always has rules, and other
+//	    rules are another value.
 //	X3  A BusFresh is told after every state that the hub got before it, a BusStale
 //	    takes back a BusFresh that was not told yet.
 //	X4  Nothing here waits for a subscriber or a server while it holds a lock.

@@ -38,39 +38,71 @@ func NewHub() *Hub {
 }
 
 // Put takes states of a publisher, and calls news, which may be nil, under the hub's lock
-// for each that is later than what was known, or the same from another publisher.
-func (h *Hub) Put(from persistence.Publisher, states []persistence.StockState, news func(*persistence.StockState)) {
+// for each that is later than what was known, or the same from another publisher. A state
+// without rules has those that its publisher has told with the same revision; Put returns
+// how many it had to leave out because they are not known. Rules that are as they were stay
+// the same value. The states are the hub's until it returns.
+func (h *Hub) Put(from persistence.Publisher, states []persistence.StockState, news func(*persistence.StockState)) (lacking int) {
 	h.lock.Lock()
 	defer h.lock.Unlock()
 	for i := range states {
-		if h.put(from, &states[i]) && news != nil {
-			news(&states[i])
+		switch h.put(from, &states[i]) {
+		case isNews:
+			if news != nil {
+				news(&states[i])
+			}
+		case lacksRules:
+			lacking++
+		case isRefused:
+			h.Refused.Add(1)
 		}
 	}
+	return lacking
 }
 
-func (h *Hub) put(from persistence.Publisher, state *persistence.StockState) (isNews bool) {
+// found says what became of a state.
+type found uint8
+
+const (
+	isOld found = iota
+	isNews
+	lacksRules
+	isRefused
+)
+
+func (h *Hub) put(from persistence.Publisher, state *persistence.StockState) found {
 	product := h.products[state.Product]
 	switch {
-	case product == nil && len(h.products) == persistence.BusProductsMax:
-		h.Refused.Add(1)
-		return false
+	case product == nil && state.Rules == nil:
+		return lacksRules
+	case product == nil && len(h.products) == persistence.BusProductsMax, state.Rules != nil && !persistence.BusFits(state.Rules):
+		return isRefused
 	case product == nil:
 		product = &known{}
 		h.products[state.Product] = product
-	case state.After(&product.state):
-	case from != product.from && !product.state.After(state):
-		// The product has moved to a publisher that knows what the old one did. Whether that
-		// one has ended is noticed later, and the new one tells of it once only.
-	default:
-		return false
+	case !product.yields(from, state):
+		return isOld
+	case state.Rules == nil && (from != product.from || state.Revision != product.state.Revision):
+		return lacksRules
+	case state.Rules == nil || *state.Rules == *product.state.Rules:
+		state.Rules = product.state.Rules
 	}
 	h.move(product.from, from)
 	*product = known{state: *state, from: from}
 	for s := range h.subscriptions {
 		s.pushProduct(state.Product)
 	}
-	return true
+	return isNews
+}
+
+// yields reports whether a state takes the place of what is known. One of another publisher
+// does so when that one knows what the old one did: the product has moved to it. Whether
+// the old one has ended is noticed later, and the new one tells of it once only.
+func (k *known) yields(from persistence.Publisher, state *persistence.StockState) bool {
+	if from != k.from {
+		return !k.state.StockAfter(state)
+	}
+	return state.After(&k.state)
 }
 
 // move counts a product that belongs to another publisher now; zero is nobody.

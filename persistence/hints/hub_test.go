@@ -24,7 +24,8 @@ func ready(s persistence.Subscription) (persistence.BusEvent, bool) {
 }
 
 func state(number byte, epoch uint32, version uint64) persistence.StockState {
-	return persistence.StockState{Product: inventory.ID{15: number}, Epoch: epoch, Version: version}
+	id := inventory.ID{15: number}
+	return persistence.StockState{Product: id, Rules: &inventory.Product{ID: id}, Epoch: epoch, Version: version}
 }
 
 // TestASubscriptionKnowsWhatTheHubKnows does anything with two publishers and a few
@@ -47,7 +48,7 @@ func TestASubscriptionKnowsWhatTheHubKnows(t *testing.T) {
 				for _, state := range event.States {
 					before := told[state.Product]
 					// The same version again says that the product belongs to another publisher now.
-					require.True(t, state.After(&before) || state == before, "%v after %v", state, before)
+					require.False(t, before.StockAfter(&state), "%v after %v", state, before)
 					told[state.Product] = state
 				}
 				if event.Kind == persistence.BusFresh {
@@ -200,4 +201,38 @@ func TestNextWaits(t *testing.T) {
 	time.AfterFunc(10*time.Millisecond, hub.Close)
 	_, err = one.Next(t.Context())
 	require.ErrorIs(t, err, persistence.ErrBusClosed)
+}
+
+// A state that names the rules by their revision has those that its publisher has told with
+// it, and no others; one that nobody can complete is left out, and later ones are not.
+func TestRulesAreNamedByTheirRevision(t *testing.T) {
+	hub := NewHub()
+	put := func(from persistence.Publisher, version, revision uint64, rules *inventory.Product) (lacking int) {
+		one := state(1, 1, version)
+		one.Revision, one.Rules = revision, rules
+		return hub.Put(from, []persistence.StockState{one}, nil)
+	}
+	known := func() (uint64, *inventory.Product) {
+		product := hub.products[inventory.ID{15: 1}]
+		return product.state.Version, product.state.Rules
+	}
+	first, second := &inventory.Product{SKU: "first"}, &inventory.Product{SKU: "second"}
+	require.Equal(t, 1, put(7, 1, 1, nil), "nothing is known")
+	require.Empty(t, hub.products)
+	require.Zero(t, put(7, 1, 1, first))
+	require.Zero(t, put(7, 2, 1, nil))
+	version, rules := known()
+	require.EqualValues(t, 2, version)
+	require.Same(t, first, rules)
+	require.Equal(t, 1, put(7, 3, 2, nil), "these rules were not told")
+	require.Equal(t, 1, put(8, 3, 1, nil), "another publisher's revisions are others")
+	require.Zero(t, put(7, 1, 2, nil), "what is old needs no rules")
+	version, _ = known()
+	require.EqualValues(t, 2, version)
+	require.Zero(t, put(7, 3, 2, second))
+	copied := *second
+	require.Zero(t, put(8, 3, 1, &copied), "the product moves, and its rules stay the same value")
+	version, rules = known()
+	require.EqualValues(t, 3, version)
+	require.Same(t, second, rules)
 }

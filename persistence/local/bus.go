@@ -25,7 +25,8 @@ func NewBus() *Bus {
 
 // Publish is that of [persistence.Bus].
 func (b *Bus) Publish(states ...persistence.StockState) {
-	b.hub.Put(self, states, func(*persistence.StockState) { b.published.Add(1) })
+	lacking := b.hub.Put(self, states, func(*persistence.StockState) { b.published.Add(1) })
+	b.hub.Refused.Add(uint64(lacking)) // #nosec G115 -- a count
 }
 
 // Subscribe is that of [persistence.Bus].

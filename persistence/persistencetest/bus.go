@@ -3,6 +3,7 @@ package persistencetest
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"maps"
 	"sync"
 	"testing"
@@ -27,6 +28,8 @@ func RunBus(t *testing.T, newPlace func(t *testing.T) BusPlace) {
 	}{
 		{"BusTellsTheLastStates", testBusTellsTheLastStates},
 		{"BusNeverGoesBack", testBusNeverGoesBack},
+		{"BusTellsRules", testBusTellsRules},
+		{"BusTellsOnlyWhatFits", testBusTellsOnlyWhatFits},
 		{"BusLateSubscriber", testBusLateSubscriber},
 		{"BusSlowSubscriber", testBusSlowSubscriber},
 		{"BusTellsOwnStates", testBusTellsOwnStates},
@@ -43,11 +46,29 @@ func BusProduct(number int) (id inventory.ID) {
 	return id
 }
 
-// BusState is a state whose quantities follow from its version.
+// BusState is a state whose quantities follow from its version, with first rules.
 func BusState(number int, epoch uint32, version uint64) persistence.StockState {
-	v := int64(version) // #nosec G115 -- test numbers are small
-	return persistence.StockState{Product: BusProduct(number), Epoch: epoch, Version: version,
-		Available: 1000 - v, Reserved: v, Sold: 2 * v, Phase: inventory.Phase(version % 5), At: inventory.Instant(v) * inventory.Second} // #nosec G115 -- below 5
+	return BusRevised(number, epoch, version, 1)
+}
+
+// BusRevised is a state whose quantities follow from its version, and its rules from their
+// revision.
+func BusRevised(number int, epoch uint32, version, revision uint64) persistence.StockState {
+	v, r := int64(version), int64(revision) // #nosec G115 -- test numbers are small
+	rules := &inventory.Product{ID: BusProduct(number), SKU: fmt.Sprintf("SKU-%d", number), Name: fmt.Sprintf("Product %d–%d", number, revision),
+		Category: fmt.Sprintf("category-%d", number%7), Price: inventory.Money{Minor: 100 + r, Currency: inventory.Currency{'E', 'U', 'R'}},
+		SaleStartsAt: inventory.Instant(r), SaleEndsAt: inventory.Instant(r%2) * inventory.Second, Paused: r%2 == 0, Deleted: r%3 == 0}
+	return persistence.StockState{Product: rules.ID, Rules: rules, Epoch: epoch, Version: version, Revision: revision,
+		Available: 1000 - v, Reserved: v, Sold: 2 * v, At: inventory.Instant(v) * inventory.Second}
+}
+
+// SameState reports whether two states say the same, also when their rules are two values.
+func SameState(one, other persistence.StockState) bool {
+	if one.Rules == nil || other.Rules == nil || *one.Rules != *other.Rules {
+		return false
+	}
+	one.Rules, other.Rules = nil, nil
+	return one == other
 }
 
 // BusView is what a subscriber knows: it follows a subscription and judges it.
@@ -96,8 +117,11 @@ func (v *BusView) take(event persistence.BusEvent) {
 		}
 		for _, state := range event.States {
 			before, known := v.states[state.Product]
-			if known && before.After(&state) {
+			if known && (before.StockAfter(&state) || v.owners[state.Product] == event.Publisher && before.After(&state)) {
 				v.t.Errorf("%+v after %+v", state, before)
+			}
+			if state.Rules == nil || known && *state.Rules == *before.Rules && state.Rules != before.Rules {
+				v.t.Errorf("the rules are told again as others: %+v after %+v", state, before)
 			}
 			v.states[state.Product], v.owners[state.Product] = state, event.Publisher
 		}
@@ -112,7 +136,7 @@ func (v *BusView) take(event persistence.BusEvent) {
 func (v *BusView) Has(states map[inventory.ID]persistence.StockState) bool {
 	v.mutex.Lock()
 	defer v.mutex.Unlock()
-	return maps.Equal(v.states, states)
+	return maps.EqualFunc(v.states, states, SameState)
 }
 
 // State returns the last state of a product that was told, and whether one was.
@@ -207,7 +231,7 @@ func testBusNeverGoesBack(t *testing.T, place BusPlace) {
 			view.mutex.Lock()
 			defer view.mutex.Unlock()
 			_, told := view.states[mark.Product]
-			return told && view.states[known.Product] == known
+			return told && SameState(view.states[known.Product], known)
 		}, busWait, busPause, "step %d", number)
 	}
 }

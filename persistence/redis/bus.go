@@ -5,7 +5,9 @@ import (
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
+	"time"
 
+	"holdfast/inventory"
 	"holdfast/persistence"
 	"holdfast/persistence/hints"
 )
@@ -27,6 +29,8 @@ type Bus struct {
 	// not told.
 	failure atomic.Value
 	away    atomic.Bool
+	// keyframe and lag are Keyframe and Lag of the statistics.
+	keyframe, lag atomic.Int64
 
 	published, received, messages, gaps, repairs, failures, connections atomic.Uint64
 }
@@ -56,16 +60,29 @@ func (b *Bus) watchSilence(ctx context.Context, f *follower) {
 
 // Publish is that of [persistence.Bus].
 func (b *Bus) Publish(states ...persistence.StockState) {
-	b.hub.Put(b.self, states, func(state *persistence.StockState) {
+	lacking := b.hub.Put(b.self, states, func(state *persistence.StockState) {
 		b.published.Add(1)
 		b.outbox.add(state)
 	})
+	b.hub.Refused.Add(uint64(lacking)) // #nosec G115 -- a count
 	signal(b.unsent)
 }
 
-// put takes what somebody else has published.
-func (b *Bus) put(m *message) {
-	b.hub.Put(m.publisher, m.states, func(*persistence.StockState) { b.received.Add(1) })
+// put takes what somebody else has published, and reports whether the rules of all of it
+// are known.
+func (b *Bus) put(m *message) bool {
+	return 0 == b.hub.Put(m.publisher, m.states, func(*persistence.StockState) { b.received.Add(1) })
+}
+
+// noteLag notes how old the newest state of a batch is.
+func (b *Bus) noteLag(m *message) {
+	var newest inventory.Instant
+	for i := range m.states {
+		newest = max(newest, m.states[i].At)
+	}
+	if newest != 0 {
+		b.lag.Store(int64(b.server.clock.Now() - newest))
+	}
 }
 
 // try makes a call and reports whether it succeeded.
@@ -91,6 +108,7 @@ func (b *Bus) Statistics() persistence.BusStatistics {
 	statistics.Published, statistics.Received = b.published.Load(), b.received.Load()
 	statistics.Messages, statistics.Gaps, statistics.Repairs = b.messages.Load(), b.gaps.Load(), b.repairs.Load()
 	statistics.Away = b.away.Load()
+	statistics.Keyframe, statistics.Lag = inventory.Instant(b.keyframe.Load()), time.Duration(b.lag.Load())
 	statistics.Failures, statistics.Connections = b.failures.Load(), b.connections.Load()
 	return statistics
 }

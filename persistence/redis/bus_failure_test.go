@@ -25,7 +25,8 @@ const (
 
 type states map[inventory.ID]persistence.StockState
 
-// publishFor publishes random changes of products until the time is over.
+// publishFor publishes random changes of products until the time is over: of the stock, of
+// the rules, or of both.
 func publishFor(bus persistence.Bus, last states, products int, duration time.Duration) {
 	every := time.NewTicker(2 * time.Millisecond)
 	defer every.Stop()
@@ -34,8 +35,9 @@ func publishFor(bus persistence.Bus, last states, products int, duration time.Du
 		case <-over:
 			return
 		case <-every.C:
-			number := rand.IntN(products)
-			state := persistencetest.BusState(number, 1, last[persistencetest.BusProduct(number)].Version+1)
+			number, change := rand.IntN(products), 1+rand.Uint64N(3)
+			before := last[persistencetest.BusProduct(number)]
+			state := persistencetest.BusRevised(number, 1, before.Version+change&1, before.Revision+change>>1)
 			last[state.Product] = state
 			bus.Publish(state)
 		}
@@ -176,6 +178,7 @@ func testAPublisherThatEnds(t *testing.T, missed bool) {
 	}
 	again := openBus(t, address, namespace)
 	for product, state := range last {
+		state.Revision-- // the clock was set back
 		state.At++
 		last[product] = state
 		again.Publish(state)

@@ -32,10 +32,19 @@
 //	              └────beacon, 1/s───▶ channel ───────▶┘
 //
 // A publisher numbers its batches. Its states are also in keys, in parts of
-// [persistence.BusStatesMax]; those that have changed are written each second, and then a
+// [partStatesMax]; those that have changed are written each second, and then a
 // beacon tells the last number that they cover. A follower that misses a number, or knows
 // another last one, reads the parts. So the channel may lose anything, and a connection
 // that is made anew needs no care.
+//
+// Beacon and parts together are the keyframe of all products. It costs a second what has
+// changed in it, and not what there is: a million products that nobody buys are a beacon,
+// and a twentieth of their parts, which would end otherwise.
+//
+// A part has whole states. A batch has the rules of a product only when they have another
+// revision than those that were sent before: a sale sends a price once, and a stock fifty
+// times a second. Who does not know the revision that a state names has missed it, and
+// reads the parts.
 //
 // # Rates
 //

@@ -43,8 +43,8 @@ func (f *follower) hear(ctx context.Context, sealed []byte) {
 		f.bus.hub.Refused.Add(1)
 		return
 	}
-	if m.publisher == f.bus.self {
-		return // our subscriptions have it already
+	if m.publisher == f.bus.self || m.kind == beacon && m.parts == 0 {
+		return // our subscriptions have it already; or nothing was published that could be missed
 	}
 	one := f.publisher(m.publisher)
 	switch {
@@ -106,7 +106,10 @@ func (f *follower) hearBatch(one *followed, m *message) {
 		f.miss(one, m.publisher)
 	}
 	one.sequence = max(one.sequence, m.sequence)
-	f.bus.put(m)
+	f.bus.noteLag(m)
+	if !f.bus.put(m) {
+		f.miss(one, m.publisher) // their rules were in something that was lost
+	}
 }
 
 // miss notes that something of a publisher was lost.
@@ -130,6 +133,7 @@ func (f *follower) setFresh(one *followed, publisher persistence.Publisher, fres
 
 // hearBeacon reads the parts when something was lost.
 func (f *follower) hearBeacon(ctx context.Context, one *followed, m *message) {
+	heard := f.bus.server.clock.Now()
 	if m.sequence != one.sequence {
 		f.miss(one, m.publisher)
 	}
@@ -137,6 +141,7 @@ func (f *follower) hearBeacon(ctx context.Context, one *followed, m *message) {
 		return
 	}
 	one.sequence, one.lost = m.sequence, false
+	f.bus.keyframe.Store(int64(heard))
 	f.setFresh(one, m.publisher, true)
 }
 

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,11 +28,17 @@ func newFollower(t *testing.T) (*follower, *clock.Manual) {
 
 func (f *follower) give(m *message) { f.hear(context.Background(), f.bus.server.seal.sealMessage(m)) }
 
+// introduce makes a publisher known of which nothing was missed up to a batch.
+func (f *follower) introduce(publisher persistence.Publisher, sequence uint64) {
+	one := f.publisher(publisher)
+	one.sequence, one.lost = sequence, false
+	f.setFresh(one, publisher, true)
+}
+
 func TestGapsAreTold(t *testing.T) {
 	f, _ := newFollower(t)
 	stale := func() int { return f.bus.Statistics().Stale }
-	f.give(&message{kind: beacon, publisher: 7, sequence: 0})
-	require.Zero(t, stale())
+	f.introduce(7, 0)
 	f.give(&message{kind: batch, publisher: 7, sequence: 1, states: []persistence.StockState{persistencetest.BusState(1, 1, 1)}})
 	f.give(&message{kind: beacon, publisher: 7, sequence: 1, parts: 1})
 	require.Zero(t, stale())
@@ -44,15 +51,16 @@ func TestGapsAreTold(t *testing.T) {
 	f.give(&message{kind: beacon, publisher: 7, sequence: 4, parts: 1})
 	require.Equal(t, 1, stale(), "the parts could not be read")
 	require.EqualValues(t, 1, f.bus.Statistics().Gaps)
-	f.give(&message{kind: beacon, publisher: 8, sequence: 5})
-	require.Equal(t, 1, stale(), "who has nothing to read is fresh")
+	f.introduce(8, 5)
+	f.give(&message{kind: beacon, publisher: 8, sequence: 5, parts: 1})
+	require.Equal(t, 1, stale(), "who has told nothing new is fresh")
 	f.give(&message{kind: beacon, publisher: 8, sequence: 6, parts: 1})
 	require.Equal(t, 2, stale(), "the last batch was lost, and only the beacon tells")
 }
 
 func TestSilenceIsTold(t *testing.T) {
 	f, manual := newFollower(t)
-	f.give(&message{kind: beacon, publisher: 7})
+	f.introduce(7, 0)
 	f.give(&message{kind: batch, publisher: 7, sequence: 1, states: []persistence.StockState{persistencetest.BusState(1, 1, 1)}})
 	manual.Advance(persistence.BusSilenceMax)
 	f.watch()
@@ -71,7 +79,7 @@ func TestWhoHasNoProductIsNotMissed(t *testing.T) {
 	view := persistencetest.WatchBus(t, f.bus)
 	for name := range 5 {
 		publisher := persistence.Publisher(name + 10) // #nosec G115 -- small
-		f.give(&message{kind: beacon, publisher: publisher})
+		f.introduce(publisher, 0)
 		f.give(&message{kind: batch, publisher: publisher, sequence: 1, states: []persistence.StockState{persistencetest.BusState(1, 1, 1)}})
 		manual.Advance(persistence.BusSilenceMax + 1)
 		f.give(&message{kind: beacon, publisher: publisher, sequence: 1, parts: 1})
@@ -99,21 +107,21 @@ func TestWhoIsForgottenWhileItIsReadIsNotFresh(t *testing.T) {
 	f.hearBeacon(t.Context(), one, &message{kind: beacon, publisher: 7, sequence: 3})
 	require.Empty(t, f.publishers)
 	require.Zero(t, f.bus.Statistics().Publishers)
-	f.give(&message{kind: beacon, publisher: 7, sequence: 3})
-	require.Zero(t, f.bus.Statistics().Stale)
+	f.give(&message{kind: batch, publisher: 7, sequence: 3})
+	require.Equal(t, 1, f.bus.Statistics().Stale)
 	require.Equal(t, 1, f.bus.Statistics().Publishers)
 }
 
 func TestPublishersAreBounded(t *testing.T) {
 	f, manual := newFollower(t)
 	for name := range persistence.BusPublishersMax + 10 {
-		f.give(&message{kind: beacon, publisher: persistence.Publisher(name + 2)}) // #nosec G115 -- small
+		f.give(&message{kind: batch, publisher: persistence.Publisher(name + 2)}) // #nosec G115 -- small
 	}
 	require.Len(t, f.publishers, persistence.BusPublishersMax-1)
 	require.EqualValues(t, 11, f.bus.Statistics().Refused, "one that is alive was given up")
 	manual.Advance(persistence.BusSilenceMax + 1)
 	for name := range 3 * persistence.BusPublishersMax {
-		f.give(&message{kind: beacon, publisher: persistence.Publisher(name + 1000)}) // #nosec G115 -- small
+		f.give(&message{kind: batch, publisher: persistence.Publisher(name + 1000)}) // #nosec G115 -- small
 		manual.Advance(persistence.BusSilenceMax + 1)
 	}
 	require.Len(t, f.publishers, persistence.BusPublishersMax-1)
@@ -128,6 +136,56 @@ func TestOwnMessagesAreNotHeard(t *testing.T) {
 	require.Zero(t, f.bus.Statistics().Products)
 	f.give(&message{kind: part, publisher: 7})
 	require.EqualValues(t, 1, f.bus.Statistics().Refused, "a part belongs in a key")
+}
+
+// A process that publishes nothing, as those are that only show what others publish, is
+// nobody whom others follow: any number of them crowds nobody out.
+func TestWhoPublishesNothingIsNotFollowed(t *testing.T) {
+	f, _ := newFollower(t)
+	for name := range 3 * persistence.BusPublishersMax {
+		f.give(&message{kind: beacon, publisher: persistence.Publisher(name + 2)}) // #nosec G115 -- small
+	}
+	require.Empty(t, f.publishers)
+	require.Zero(t, f.bus.Statistics().Refused)
+	require.Zero(t, f.bus.Statistics().Keyframe)
+}
+
+// A state whose rules were in something that was lost is missed like that: it is not told
+// with the rules of before.
+func TestStatesOfUnknownRulesAreMissed(t *testing.T) {
+	f, _ := newFollower(t)
+	f.introduce(7, 0)
+	first, second := persistencetest.BusState(1, 1, 1), persistencetest.BusState(1, 1, 2)
+	second.Rules = nil
+	f.give(&message{kind: batch, publisher: 7, sequence: 1, states: []persistence.StockState{first}})
+	f.give(&message{kind: batch, publisher: 7, sequence: 2, states: []persistence.StockState{second}})
+	require.Zero(t, f.bus.Statistics().Gaps)
+	second.Version, second.Revision = 3, 2
+	f.give(&message{kind: batch, publisher: 7, sequence: 3, states: []persistence.StockState{second}})
+	require.EqualValues(t, 1, f.bus.Statistics().Gaps)
+	require.Equal(t, 1, f.bus.Statistics().Stale)
+	view := persistencetest.WatchBus(t, f.bus)
+	require.Eventually(t, func() bool {
+		told, _ := view.State(first.Product)
+		return told.Version == 2 && *told.Rules == *first.Rules
+	}, awhile, tick)
+}
+
+// The keyframe is the last beacon after which nothing was missing, and the lag that of the
+// newest state.
+func TestKeyframeAndLag(t *testing.T) {
+	f, manual := newFollower(t)
+	f.introduce(7, 0)
+	manual.Advance(9 * time.Second)
+	f.give(&message{kind: batch, publisher: 7, sequence: 1, states: []persistence.StockState{
+		persistencetest.BusState(1, 1, 8), persistencetest.BusState(2, 1, 7)}})
+	require.Equal(t, 2*time.Second, f.bus.Statistics().Lag)
+	require.Zero(t, f.bus.Statistics().Keyframe)
+	f.give(&message{kind: beacon, publisher: 7, sequence: 1, parts: 1})
+	require.Equal(t, 10*inventory.Second, f.bus.Statistics().Keyframe)
+	manual.Advance(time.Second)
+	f.give(&message{kind: beacon, publisher: 7, sequence: 2, parts: 1})
+	require.Equal(t, 10*inventory.Second, f.bus.Statistics().Keyframe, "something is missing")
 }
 
 // Batches carry the state of the moment of sending, and no more than fit.
@@ -146,16 +204,53 @@ func TestTheOutboxConflates(t *testing.T) {
 	for _, state := range append(first, second...) {
 		require.EqualValues(t, 3, state.Version)
 	}
-	require.Equal(t, 2, o.parts())
-	require.Len(t, o.takePart(0, false), persistence.BusStatesMax)
+	last := (700 - 1) / partStatesMax
+	require.Equal(t, last+1, o.parts())
+	require.Len(t, o.takePart(0, false), partStatesMax)
 	require.Nil(t, o.takePart(0, false), "what has not changed is written again")
 	require.NotNil(t, o.takePart(0, true))
-	require.Len(t, o.takePart(1, false), 700-persistence.BusStatesMax)
-	o.keepPart(1)
-	require.NotNil(t, o.takePart(1, false), "what could not be written is not tried again")
+	require.Len(t, o.takePart(last, false), 700-last*partStatesMax)
+	o.keepPart(last)
+	require.NotNil(t, o.takePart(last, false), "what could not be written is not tried again")
 	state := persistencetest.BusState(3, 1, 9)
 	o.add(&state)
 	require.Equal(t, state, o.takePart(0, false)[3])
 	require.True(t, o.forgetUnsent())
 	require.False(t, o.forgetUnsent())
+}
+
+// Rules are sent when they have another revision than those that were sent, a part has
+// all of them, and a batch no more than fit.
+func TestTheOutboxSendsRulesOnce(t *testing.T) {
+	var o outbox
+	send := func(version, revision uint64) *inventory.Product {
+		state := persistencetest.BusRevised(1, 1, version, revision)
+		o.add(&state)
+		sent := o.takeUnsent()
+		require.Len(t, sent, 1)
+		require.Equal(t, revision, sent[0].Revision)
+		return sent[0].Rules
+	}
+	require.NotNil(t, send(1, 1))
+	require.Nil(t, send(2, 1))
+	require.NotNil(t, send(2, 2))
+	require.Nil(t, send(3, 2))
+	require.NotNil(t, o.takePart(0, false)[0].Rules)
+	for number := range 300 {
+		state := persistencetest.BusState(number+10, 1, 1)
+		state.Rules.Name = strings.Repeat("n", persistence.BusNameBytesMax)
+		o.add(&state)
+	}
+	total, batches := 0, 0
+	for sent := o.takeUnsent(); len(sent) > 0; sent = o.takeUnsent() {
+		size := 0
+		for i := range sent {
+			size += rulesBytes(sent[i].Rules)
+		}
+		require.LessOrEqual(t, size, rulesBytesMax)
+		total += len(sent)
+		batches++
+	}
+	require.Equal(t, 300, total)
+	require.Equal(t, 3, batches)
 }

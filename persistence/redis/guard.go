@@ -8,7 +8,7 @@ import (
 )
 
 // guardDepthMax is how deep our own messages nest.
-const guardDepthMax = 3
+const guardDepthMax = 4
 
 // errMalformed is told of bytes that the guard does not let pass.
 var errMalformed = errors.New("not one well-formed value")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -12,6 +13,7 @@ import (
 
 	"holdfast/inventory"
 	"holdfast/persistence"
+	"holdfast/persistence/persistencetest"
 )
 
 func unhex(t testing.TB, text string) []byte {
@@ -29,11 +31,12 @@ func hostile(t testing.TB) map[string][]byte {
 		"text of a gigabyte":        unhex(t, "db40000000"),
 		"a map of a gigabyte":       unhex(t, "df04000000"),
 		"a key of a gigabyte":       unhex(t, "9501c640000000"),
-		"a product of a gigabyte":   unhex(t, "9601010101009198c640000000"),
+		"a product of a gigabyte":   unhex(t, "9602010101009199c640000000"),
 		"an extension":              unhex(t, "c94000000001"),
 		"two million nested arrays": bytes.Repeat([]byte{0x91}, 2_000_000),
 		"nested within an entry":    append(unhex(t, "9501c40161c40161c2"), bytes.Repeat([]byte{0x91}, 100_000)...),
-		"array in array in array":   unhex(t, "9601010101019198dd04000000"),
+		"array in array in array":   unhex(t, "9602010101019199dd04000000"),
+		"rules of a gigabyte":       append(unhex(t, "9602010101019199c410"), append(make([]byte, 24), 0xdd, 4, 0, 0, 0)...),
 	}
 }
 
@@ -85,33 +88,50 @@ func TestTheGuardKnowsTheForm(t *testing.T) {
 		"a float":              {"ca00000000", false},
 		"an extension":         {"d40000", false},
 		"a code of nobody":     {"c1", false},
-		"as deep as may be":    {"919191c3", true},
-		"a level deeper":       {"91919191c3", false},
-		"empty arrays, deeper": {"91919190", false},
+		"as deep as may be":    {"91919191c3", true},
+		"a level deeper":       {"9191919191c3", false},
+		"empty arrays, deeper": {"9191919190", false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { require.Equal(t, test.good, checkForm(unhex(t, test.data)) == nil) })
 	}
 }
 
-func someState() *rapid.Generator[persistence.StockState] {
+func someRules(product inventory.ID) *rapid.Generator[*inventory.Product] {
+	return rapid.Custom(func(t *rapid.T) *inventory.Product {
+		return &inventory.Product{ID: product, SKU: rapid.StringN(0, -1, inventory.SKUBytesMax).Draw(t, "sku"),
+			Name:     rapid.StringN(0, -1, persistence.BusNameBytesMax).Draw(t, "name"),
+			Category: rapid.StringN(0, -1, persistence.BusCategoryBytesMax).Draw(t, "category"),
+			Price: inventory.Money{Minor: rapid.Int64().Draw(t, "price"),
+				Currency: inventory.Currency(rapid.SliceOfN(rapid.ByteRange('A', 'Z'), 3, 3).Draw(t, "currency"))},
+			SaleStartsAt: inventory.Instant(rapid.Int64().Draw(t, "starts")), SaleEndsAt: inventory.Instant(rapid.Int64().Draw(t, "ends")),
+			Paused: rapid.Bool().Draw(t, "paused"), Deleted: rapid.Bool().Draw(t, "deleted")}
+	})
+}
+
+// someState has rules, or, of a batch, perhaps none.
+func someState(k kind) *rapid.Generator[persistence.StockState] {
 	return rapid.Custom(func(t *rapid.T) persistence.StockState {
-		return persistence.StockState{
+		state := persistence.StockState{
 			Product: inventory.ID(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "product")),
-			Epoch:   rapid.Uint32().Draw(t, "epoch"), Version: rapid.Uint64().Draw(t, "version"),
+			Epoch:   rapid.Uint32().Draw(t, "epoch"), Version: rapid.Uint64().Draw(t, "version"), Revision: rapid.Uint64().Draw(t, "revision"),
 			Available: rapid.Int64().Draw(t, "available"), Reserved: rapid.Int64().Draw(t, "reserved"),
-			Sold: rapid.Int64().Draw(t, "sold"), Phase: inventory.Phase(rapid.Uint8().Draw(t, "phase")),
-			At: inventory.Instant(rapid.Int64().Draw(t, "at")),
+			Sold: rapid.Int64().Draw(t, "sold"), At: inventory.Instant(rapid.Int64().Draw(t, "at")),
 		}
+		if k == part || rapid.Bool().Draw(t, "whole") {
+			state.Rules = someRules(state.Product).Draw(t, "rules")
+		}
+		return state
 	})
 }
 
 func TestMessagesRoundTrip(t *testing.T) {
 	seal := sealer{secret: testSecret}
 	rapid.Check(t, func(t *rapid.T) {
-		sent := &message{kind: rapid.SampledFrom([]kind{batch, beacon, part}).Draw(t, "kind"),
+		k := rapid.SampledFrom([]kind{batch, beacon, part}).Draw(t, "kind")
+		sent := &message{kind: k,
 			publisher: persistence.Publisher(rapid.Uint64Min(1).Draw(t, "publisher")), sequence: rapid.Uint64().Draw(t, "sequence"),
-			parts: rapid.Uint64Max(partsMax).Draw(t, "parts"), states: rapid.SliceOfN(someState(), 0, 20).Draw(t, "states")}
+			parts: rapid.Uint64Max(partsMax).Draw(t, "parts"), states: rapid.SliceOfN(someState(k), 0, 20).Draw(t, "states")}
 		sealed := seal.sealMessage(sent)
 		received, err := seal.message(sealed)
 		require.NoError(t, err)
@@ -123,17 +143,47 @@ func TestMessagesRoundTrip(t *testing.T) {
 	})
 }
 
-// The largest batch fits in the bound of messages.
+// The largest batch and the largest part fit in the bound of messages.
 func TestTheLargestMessageFits(t *testing.T) {
-	full := &message{kind: batch, publisher: 1<<64 - 1, sequence: 1<<64 - 1, parts: partsMax}
-	for range persistence.BusStatesMax {
-		full.states = append(full.states, persistence.StockState{Epoch: 1<<32 - 1, Version: 1<<64 - 1, Available: 1<<63 - 1,
-			Reserved: 1<<63 - 1, Sold: -1 << 63, Phase: 255, At: 1<<63 - 1})
+	largest := func(product byte) *persistence.StockState {
+		rules := &inventory.Product{ID: inventory.ID{product}, SKU: strings.Repeat("s", inventory.SKUBytesMax),
+			Name: strings.Repeat("n", persistence.BusNameBytesMax), Category: strings.Repeat("c", persistence.BusCategoryBytesMax),
+			Price:        inventory.Money{Minor: -1 << 63, Currency: inventory.Currency{'E', 'U', 'R'}},
+			SaleStartsAt: -1 << 63, SaleEndsAt: 1<<63 - 1, Paused: true, Deleted: true}
+		return &persistence.StockState{Product: rules.ID, Rules: rules, Epoch: 1<<32 - 1, Version: 1<<64 - 1, Revision: 1<<64 - 1,
+			Available: 1<<63 - 1, Reserved: 1<<63 - 1, Sold: -1 << 63, At: 1<<63 - 1}
 	}
-	sealed := sealer{}.sealMessage(full)
-	require.LessOrEqual(t, len(sealed), messageBytesMax)
-	_, err := sealer{}.message(sealed)
-	require.NoError(t, err)
+	full := map[kind]*message{}
+	for k, states := range map[kind]int{batch: persistence.BusStatesMax, part: partStatesMax} {
+		m := &message{kind: k, publisher: 1<<64 - 1, sequence: 1<<64 - 1, parts: partsMax}
+		room := rulesBytesMax
+		for range states {
+			state := largest(1)
+			if room -= rulesBytes(state.Rules); k == batch && room < 0 {
+				state.Rules = nil
+			}
+			m.states = append(m.states, *state)
+		}
+		full[k] = m
+		sealed := sealer{}.sealMessage(m)
+		require.LessOrEqual(t, len(sealed), messageBytesMax)
+		read, err := sealer{}.message(sealed)
+		require.NoError(t, err)
+		require.Equal(t, m, read)
+	}
+	one := &message{kind: batch, publisher: 1, states: []persistence.StockState{*largest(1)}}
+	bare := &message{kind: batch, publisher: 1, states: []persistence.StockState{*largest(1)}}
+	bare.states[0].Rules = nil
+	require.LessOrEqual(t, len(encode(one))-len(encode(bare)), rulesBytes(one.states[0].Rules), "rules take more than is reckoned")
+}
+
+// ruled puts one state into a message whose rules are spoiled.
+func ruled(spoil func(*inventory.Product)) func(*message) {
+	return func(m *message) {
+		state := persistencetest.BusState(1, 1, 1)
+		spoil(state.Rules)
+		m.kind, m.states = batch, []persistence.StockState{state}
+	}
 }
 
 // What is not exactly as we write it is refused, seal or not.
@@ -154,15 +204,22 @@ func TestForeignMessagesAreRefused(t *testing.T) {
 		"no seal":              data,
 		"another secret":       sealer{secret: []byte("another")}.put(messagePurpose, bytes.Clone(data)),
 		"another purpose":      seal.put(entryPurpose, bytes.Clone(data)),
-		"another format":       seal.put(messagePurpose, append([]byte{0x96, 2}, data[2:]...)),
+		"the format of before": seal.put(messagePurpose, append([]byte{0x96, 1}, data[2:]...)),
 		"a field more":         seal.put(messagePurpose, append(append([]byte{0x97}, data[1:]...), 1)),
 		"a field less":         seal.put(messagePurpose, append([]byte{0x95}, data[1:len(data)-1]...)),
-		"a longer number":      seal.put(messagePurpose, append([]byte{0x96, 1, 2, 5, 0xcc, 7}, data[5:]...)),
+		"a longer number":      seal.put(messagePurpose, append([]byte{0x96, 2, 2, 5, 0xcc, 7}, data[5:]...)),
 		"a kind of nobody":     other(func(m *message) { m.kind = 4 }),
 		"no kind":              other(func(m *message) { m.kind = 0 }),
 		"no publisher":         other(func(m *message) { m.publisher = 0 }),
 		"too many parts":       other(func(m *message) { m.parts = partsMax + 1 }),
 		"too many states":      other(func(m *message) { m.states = make([]persistence.StockState, persistence.BusStatesMax+1) }),
+		"a later format":       seal.put(messagePurpose, append([]byte{0x96, 3}, data[2:]...)),
+		"a part without rules": other(func(m *message) { m.kind, m.states = part, []persistence.StockState{{}} }),
+		"a name too long":      other(ruled(func(p *inventory.Product) { p.Name = strings.Repeat("n", persistence.BusNameBytesMax+1) })),
+		"a category too long":  other(ruled(func(p *inventory.Product) { p.Category = strings.Repeat("c", persistence.BusCategoryBytesMax+1) })),
+		"an SKU too long":      other(ruled(func(p *inventory.Product) { p.SKU = strings.Repeat("s", inventory.SKUBytesMax+1) })),
+		"a name that is none":  other(ruled(func(p *inventory.Product) { p.Name = "\xff" })),
+		"no currency":          other(ruled(func(p *inventory.Product) { p.Price.Currency = inventory.Currency{'e', 'u', 'r'} })),
 		"more than is allowed": make([]byte, messageBytesMax+1),
 	}
 	for name, sealed := range foreign {
@@ -178,6 +235,7 @@ func TestForeignMessagesAreRefused(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Add(encode(&entry{key: []byte("key"), mark: make([]byte, markBytes), value: []byte("value")}))
 	f.Add(encode(&message{kind: batch, publisher: 1, sequence: 2, states: make([]persistence.StockState, 3)}))
+	f.Add(encode(&message{kind: part, publisher: 1, parts: 1, states: []persistence.StockState{persistencetest.BusRevised(1, 2, 3, 4)}}))
 	for _, payload := range hostile(f) {
 		if len(payload) < 1000 {
 			f.Add(payload)

@@ -10,10 +10,21 @@ import (
 )
 
 const (
-	// messageBytesMax is the longest message with its seal: a state takes 80 bytes at most.
-	messageBytesMax = 64 << 10
+	// messageFormat is the version of messages; what has another one is refused, and what it
+	// told is not known until somebody tells it in this one. Version 2 has the rules.
+	messageFormat = 2
+	// messageBytesMax is the longest message with its seal: a state takes 79 bytes at most,
+	// and rules 1,163, so that a part has 155 KiB and a batch 138 KiB.
+	messageBytesMax = 160 << 10
+	// partStatesMax is how many states are in a part. One of them that changes has the
+	// whole part written, once a second: fewer would be more keys, more would be more bytes.
+	partStatesMax = 128
 	// partsMax is how many parts the states of a publisher have at most.
-	partsMax = persistence.BusProductsMax / persistence.BusStatesMax
+	partsMax = persistence.BusProductsMax / partStatesMax
+	// rulesBytesMax bounds the rules in a batch, of which each has rulesBytesMin and its
+	// texts. Those that are sent are new; all others are named by their revision.
+	rulesBytesMax = 96 << 10
+	rulesBytesMin = 51
 
 	messagePurpose = "bus"
 )
@@ -41,7 +52,7 @@ type message struct {
 }
 
 func (m *message) visit(v visitor) {
-	fields, version, states := 6, uint64(format), len(m.states)
+	fields, version, states := 6, uint64(messageFormat), len(m.states)
 	v.array(&fields, 6)
 	v.uint64(&version)
 	v.uint64((*uint64)(&m.kind))
@@ -59,20 +70,87 @@ func (m *message) visit(v visitor) {
 
 // visitState cuts what does not fit its field: the bytes written again are others then.
 func visitState(v visitor, s *persistence.StockState) {
-	fields, product, at := 8, s.Product[:], int64(s.At)
-	epoch, phase := uint64(s.Epoch), uint64(s.Phase)
-	v.array(&fields, 8)
+	fields, product, at, epoch := 9, s.Product[:], int64(s.At), uint64(s.Epoch)
+	v.array(&fields, 9)
 	v.bytes(&product, len(s.Product))
 	v.uint64(&epoch)
 	v.uint64(&s.Version)
+	v.uint64(&s.Revision)
 	v.int64(&s.Available)
 	v.int64(&s.Reserved)
 	v.int64(&s.Sold)
-	v.uint64(&phase)
 	v.int64(&at)
 	copy(s.Product[:], product)
-	s.At = inventory.Instant(at)
-	s.Epoch, s.Phase = uint32(epoch&math.MaxUint32), inventory.Phase(phase&math.MaxUint8) // #nosec G115 -- cut
+	s.At, s.Epoch = inventory.Instant(at), uint32(epoch&math.MaxUint32) // #nosec G115 -- cut
+	visitRules(v, s)
+}
+
+// rulesFields are those of rules; rules that are not sent have none.
+const rulesFields = 8
+
+// Bits of what takes a product off sale.
+const (
+	pausedBit = 1 << iota
+	deletedBit
+)
+
+func visitRules(v visitor, s *persistence.StockState) {
+	rules, fields := &inventory.Product{}, 0
+	if s.Rules != nil {
+		*rules, fields = *s.Rules, rulesFields
+	}
+	if v.array(&fields, rulesFields); fields == 0 {
+		return
+	}
+	currency, off := rules.Price.Currency[:], uint64(0)
+	if rules.Paused {
+		off |= pausedBit
+	}
+	if rules.Deleted {
+		off |= deletedBit
+	}
+	visitText(v, &rules.SKU, inventory.SKUBytesMax)
+	visitText(v, &rules.Name, persistence.BusNameBytesMax)
+	visitText(v, &rules.Category, persistence.BusCategoryBytesMax)
+	v.int64(&rules.Price.Minor)
+	v.bytes(&currency, len(rules.Price.Currency))
+	v.int64((*int64)(&rules.SaleStartsAt))
+	v.int64((*int64)(&rules.SaleEndsAt))
+	v.uint64(&off)
+	if s.Rules == nil {
+		copy(rules.Price.Currency[:], currency)
+		rules.ID, rules.Paused, rules.Deleted = s.Product, off&pausedBit != 0, off&deletedBit != 0
+		s.Rules = rules
+	}
+}
+
+func visitText(v visitor, text *string, bytesMax int) {
+	data := []byte(*text)
+	v.bytes(&data, bytesMax)
+	*text = string(data)
+}
+
+// rulesBytes is how much rules take in a message, at most.
+func rulesBytes(rules *inventory.Product) int {
+	return rulesBytesMin + len(rules.SKU) + len(rules.Name) + len(rules.Category)
+}
+
+// isWhole reports whether the rules in a message are such as a publisher tells: text that
+// is text, and a currency that is one.
+func (m *message) isWhole() bool {
+	for i := range m.states {
+		rules := m.states[i].Rules
+		if rules == nil && m.kind == part {
+			return false
+		}
+		if rules == nil {
+			continue
+		}
+		if _, err := inventory.ParseCurrency(rules.Price.Currency.String()); err != nil || !persistence.BusFits(rules) {
+			return false
+		}
+	}
+	return true
 }
 
 var errMessage = errors.New("no message of a publisher")
@@ -90,7 +168,7 @@ func (s sealer) message(sealed []byte) (*message, error) {
 	if err := decode(data, m); err != nil {
 		return nil, err
 	}
-	if m.kind < batch || m.kind > part || m.publisher == 0 || m.parts > partsMax {
+	if m.kind < batch || m.kind > part || m.publisher == 0 || m.parts > partsMax || !m.isWhole() {
 		return nil, errMessage
 	}
 	return m, nil

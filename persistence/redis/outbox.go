@@ -14,14 +14,24 @@ const refreshBeacons = 20
 // not sent yet, and which parts are not in their keys as they are here.
 type outbox struct {
 	lock sync.Mutex
-	// slots are the places of products in states; a part is BusStatesMax of them.
+	// slots are the places of products in states; a part is partStatesMax of them.
 	slots  map[inventory.ID]int
 	states []persistence.StockState
 	// unsent are slots, each once; isUnsent are the same.
 	unsent   []int
-	isUnsent []bool
+	isUnsent []unsent
 	unstored []bool // per part
 }
+
+// unsent says what of a slot has to be sent.
+type unsent uint8
+
+const (
+	// stateUnsent is set when the slot is among the unsent, rulesUnsent when its rules
+	// have another revision than those that were sent last.
+	stateUnsent unsent = 1 << iota
+	rulesUnsent
+)
 
 // add takes a state that is later than the one before.
 func (o *outbox) add(state *persistence.StockState) {
@@ -34,29 +44,42 @@ func (o *outbox) add(state *persistence.StockState) {
 		}
 		slot = len(o.states)
 		o.slots[state.Product] = slot
-		o.states, o.isUnsent = append(o.states, persistence.StockState{}), append(o.isUnsent, false)
-		if slot%persistence.BusStatesMax == 0 {
+		o.states, o.isUnsent = append(o.states, persistence.StockState{}), append(o.isUnsent, rulesUnsent)
+		if slot%partStatesMax == 0 {
 			o.unstored = append(o.unstored, true)
 		}
 	}
+	if o.states[slot].Revision != state.Revision {
+		o.isUnsent[slot] |= rulesUnsent
+	}
 	o.states[slot] = *state
-	o.unstored[slot/persistence.BusStatesMax] = true
-	if !o.isUnsent[slot] {
-		o.isUnsent[slot] = true
+	o.unstored[slot/partStatesMax] = true
+	if o.isUnsent[slot]&stateUnsent == 0 {
+		o.isUnsent[slot] |= stateUnsent
 		o.unsent = append(o.unsent, slot)
 	}
 }
 
-// takeUnsent returns the states for the next batch, as they are now.
+// takeUnsent returns the states for the next batch, as they are now. Rules that were sent
+// already are left out.
 func (o *outbox) takeUnsent() (states []persistence.StockState) {
 	o.lock.Lock()
 	defer o.lock.Unlock()
-	n := min(len(o.unsent), persistence.BusStatesMax)
-	for _, slot := range o.unsent[:n] {
-		states = append(states, o.states[slot])
-		o.isUnsent[slot] = false
+	room := rulesBytesMax
+	for _, slot := range o.unsent {
+		state := o.states[slot]
+		if len(states) == persistence.BusStatesMax {
+			break
+		}
+		if o.isUnsent[slot]&rulesUnsent == 0 {
+			state.Rules = nil
+		} else if room -= rulesBytes(state.Rules); room < 0 {
+			break
+		}
+		states = append(states, state)
+		o.isUnsent[slot] = 0
 	}
-	if o.unsent = o.unsent[n:]; len(o.unsent) == 0 {
+	if o.unsent = o.unsent[len(states):]; len(o.unsent) == 0 {
 		o.unsent = nil
 	}
 	return states
@@ -88,8 +111,8 @@ func (o *outbox) takePart(index int, refresh bool) []persistence.StockState {
 		return nil
 	}
 	o.unstored[index] = false
-	from := index * persistence.BusStatesMax
-	return append([]persistence.StockState(nil), o.states[from:min(from+persistence.BusStatesMax, len(o.states))]...)
+	from := index * partStatesMax
+	return append([]persistence.StockState(nil), o.states[from:min(from+partStatesMax, len(o.states))]...)
 }
 
 func (o *outbox) keepPart(index int) {
