@@ -39,7 +39,8 @@ var theWalls = walls{
 		tests: []string{"persistence/journal/...", "persistence/local", "persistence/persistencetest",
 			"persistence/postgres", "persistence/sqlite"}},
 	{pkg: "api/client"},
-	{pkg: "api/ticker", imports: []string{"inventory", "internal/clock"}},
+	{pkg: "api/ticker", imports: []string{"inventory", "persistence", "internal/clock"},
+		tests: []string{"persistence/hints", "persistence/local", "persistence/persistencetest"}},
 	{pkg: "api", imports: []string{"inventory", "persistence", "actors", "api/ticker", "internal/..."},
 		tests: []string{"persistence/local", "persistence/persistencetest", "persistence/postgres", "persistence/redis", "persistence/sqlite"}},
 
