@@ -28,6 +28,11 @@ func ready(x *exchange) {
 			checks = append(checks, checkProjection((*engine).Projection(), x.server.clock.Now()))
 		}
 	}
+	x.answerHealth(checks, verbose)
+}
+
+// answerHealth says whether no check has failed, and shows them to who wants to know.
+func (x *exchange) answerHealth(checks []checkReply, verbose bool) {
 	reply, status := healthReply{Status: "ok"}, 200
 	for _, check := range checks {
 		if check.Status == "failed" {

@@ -22,6 +22,12 @@ import (
 // Options configure a [Server]. Store, SigningKey, Clock, Log and Registry are
 // required; a zero limit is its default.
 type Options struct {
+	// Showcase makes a server that shows the products of others and does nothing else;
+	// Store is not required then, nor SigningKey, and Engine is not used.
+	Showcase *Showcase
+	// tokensUnknown says that the signing key is nobody's.
+	tokensUnknown bool
+
 	// Engine may be nil while it recovers: see [Server.SetEngine].
 	Engine actors.Facade
 	Store  persistence.Store
@@ -80,8 +86,9 @@ type Options struct {
 
 // complete checks what is required and fills in the defaults.
 func (o Options) complete() (Options, error) {
+	o.completeShowcase()
 	switch {
-	case o.Store == nil:
+	case o.Store == nil && o.Showcase == nil:
 		return o, errors.New("api: Options.Store is required")
 	case len(o.SigningKey) < token.SigningKeyBytesMin:
 		return o, errors.New("api: Options.SigningKey needs at least 32 bytes")

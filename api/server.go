@@ -125,7 +125,12 @@ func New(options Options) (*Server, error) {
 	s.draining, s.drain = context.WithCancel(s.living)
 	s.catalogue.living = s.living
 	s.mails = s.startMails()
-	handler, err := s.buildRouter(routeTable())
+	table, unknown := routeTable(), answerUnknown
+	if options.Showcase != nil {
+		s.openShowcase()
+		table, unknown = showcaseRoutes(), answerElsewhere
+	}
+	handler, err := s.buildRouter(table, unknown)
 	if err != nil {
 		return nil, err
 	}
@@ -171,8 +176,9 @@ func (s *Server) deriveKeys(signingKey []byte) error {
 	return err
 }
 
-// buildRouter binds the table and makes the router from it.
-func (s *Server) buildRouter(table []route) (fasthttp.RequestHandler, error) {
+// buildRouter binds the table and makes the router from it, which has unknown answer for
+// all other paths.
+func (s *Server) buildRouter(table []route, unknown func(*exchange)) (fasthttp.RequestHandler, error) {
 	mux := router.New()
 	s.mux = mux
 	// A request is served on exactly the path that it names, or not at all.
@@ -190,7 +196,7 @@ func (s *Server) buildRouter(table []route) (fasthttp.RequestHandler, error) {
 			mux.Handle(fasthttp.MethodHead, row.path, bound.serve)
 		}
 	}
-	mux.NotFound = s.bindPseudo("unknown_path", answerUnknown).serve
+	mux.NotFound = s.bindPseudo("unknown_path", unknown).serve
 	mux.MethodNotAllowed = s.bindPseudo("wrong_method", answerWrongMethod).serve
 	s.unreadable, s.refused = s.bindPseudo("unreadable", nil), s.bindPseudo("refused_connection", nil)
 	return mux.Handler, nil

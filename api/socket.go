@@ -51,7 +51,7 @@ func openSocket(x *exchange) {
 // upgrade checks a request and takes its connection over. It returns the code of the
 // refusal or upgradeAccepted.
 func (x *exchange) upgrade() inventory.Code {
-	if _, ready := x.engine(); !ready {
+	if !x.canShow() {
 		return inventory.CodeStarting
 	}
 	upgrade, code := x.checkHandshake()
@@ -225,6 +225,9 @@ func (x *exchange) visitor() (ticker.Visitor, inventory.Code) {
 		visitor.Address = address
 	}
 	text, code := x.ticketText()
+	if code == "" {
+		code = x.refusesIdentity(text)
+	}
 	switch credentials := x.given.authorization.count; {
 	case code != "":
 		return visitor, code

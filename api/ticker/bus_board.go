@@ -31,8 +31,11 @@ type BusBoard struct {
 	subscription persistence.Subscription
 	shelves      [busShelves]busShelf
 	changes      rulesChanges
-	// over says that nobody follows the bus any more.
-	over atomic.Bool
+	// epoch is the latest of all products.
+	epoch atomic.Uint32
+	// begun says that all was shown once that somebody had published, over that nobody
+	// follows the bus any more.
+	begun, over atomic.Bool
 
 	// lock guards sellers, which only Follow changes.
 	lock    sync.Mutex
@@ -84,13 +87,23 @@ func (b *BusBoard) Follow(ctx context.Context) error {
 			for i := range event.States {
 				b.show(from, &event.States[i])
 			}
+			b.begin(from)
 			b.forgetIdle()
 		case persistence.BusFresh:
-			b.sellerOf(event.Publisher).fresh.Store(true)
+			from := b.sellerOf(event.Publisher)
+			from.fresh.Store(true)
+			b.begin(from)
 		case persistence.BusStale:
 			b.sellerOf(event.Publisher).fresh.Store(false)
 			b.forgetIdle()
 		}
+	}
+}
+
+// begin notes that all products of a publisher are shown.
+func (b *BusBoard) begin(shown *busSeller) {
+	if shown.fresh.Load() && shown.products.Load() > 0 {
+		b.begun.Store(true)
 	}
 }
 
@@ -129,6 +142,9 @@ func (b *BusBoard) show(from *busSeller, state *persistence.StockState) {
 	shelf.products[state.Product] = shownProduct{rules: state.Rules, seller: from, version: state.Version,
 		available: state.Available, reserved: state.Reserved, sold: state.Sold, epoch: state.Epoch}
 	shelf.lock.Unlock()
+	if state.Epoch > b.epoch.Load() {
+		b.epoch.Store(state.Epoch)
+	}
 	if before.seller != from {
 		from.products.Add(1)
 		if known {
@@ -140,7 +156,7 @@ func (b *BusBoard) show(from *busSeller, state *persistence.StockState) {
 	}
 }
 
-// Read is that of [ReadingBoard]. On hand is what is available or reserved: a ticker is
+// Read is that of [Board]. On hand is what is available or reserved: a ticker is
 // told of no other units, so that what follows from the stock is right: what is available,
 // and the phase.
 func (b *BusBoard) Read(product inventory.ID) (Reading, bool) {
@@ -155,7 +171,14 @@ func (b *BusBoard) Read(product inventory.ID) (Reading, bool) {
 		Stock: inventory.Stock{OnHand: shown.available + shown.reserved, Reserved: shown.reserved, Sold: shown.sold, Version: shown.version}}, true
 }
 
-// EachProduct is that of [ReadingBoard].
+// Begun reports whether all products of a publisher were shown once: before that, a product
+// that is not known may be there all the same.
+func (b *BusBoard) Begun() bool { return b.begun.Load() }
+
+// Epoch returns the latest epoch of all products.
+func (b *BusBoard) Epoch() uint32 { return b.epoch.Load() }
+
+// EachProduct is that of [Board].
 func (b *BusBoard) EachProduct(visit func(*inventory.Product) bool) {
 	var all []*inventory.Product
 	for i := range b.shelves {
@@ -178,7 +201,7 @@ func (s *busShelf) appendRules(to []*inventory.Product) []*inventory.Product {
 	return to
 }
 
-// RulesSince is that of [ReadingBoard].
+// RulesSince is that of [Board].
 func (b *BusBoard) RulesSince(revision uint64) (changed []inventory.ID, now uint64, complete bool) {
 	return b.changes.since(revision)
 }

@@ -39,7 +39,7 @@ func followHub(t testing.TB, hub *hints.Hub) (board *BusBoard, stop func()) {
 	return board, stop
 }
 
-var _ ReadingBoard = (*BusBoard)(nil)
+var _ Board = (*BusBoard)(nil)
 
 // awaitReading waits until a product is shown as a publisher has told it.
 func awaitReading(t *testing.T, board *BusBoard, told persistence.StockState, stale bool) {

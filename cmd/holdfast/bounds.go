@@ -47,6 +47,7 @@ func (o *serverOptions) Validate() error {
 		o.signingKeyOptions.Validate,
 		o.redisOptions.Validate,
 		o.tlsOptions.Validate,
+		o.checkRole,
 		func() error { return checkAddress("admin-listen", o.AdminListen, "127.0.0.1:9090") },
 		o.checkCounts,
 		o.checkRates,

@@ -70,8 +70,8 @@ func TestPrintedConfigurationCanBeReadAgain(t *testing.T) {
 
 // Every option of the server is printed, so that none is in force unseen.
 func TestConfigPrintHasEveryOption(t *testing.T) {
-	printed := slices.Concat(slices.Collect(maps.Keys(configuration(t, "--mail-command", "m", "--signing-key-file", "f", "--database-url-file", "f", "--redis-url-file", "f", "--tls-certificate-file", "f", "--tls-key-file", "f"))),
-		slices.Collect(maps.Keys(configuration(t, "--signing-key", "k", "--database-url", "u", "--redis-url", "redis://u"))))
+	printed := slices.Concat(slices.Collect(maps.Keys(configuration(t, "--mail-command", "m", "--signing-key-file", "f", "--database-url-file", "f", "--redis-url-file", "f", "--redis-secret-file", "f", "--tls-certificate-file", "f", "--tls-key-file", "f"))),
+		slices.Collect(maps.Keys(configuration(t, "--signing-key", "k", "--database-url", "u", "--redis-url", "redis://u", "--redis-secret", "s"))))
 	parser, err := kong.New(&commandLine{}, kong.Vars{"data_dir": "./data", "version": ""})
 	require.NoError(t, err)
 	eachOption(parser.Model.Node, func(flag *kong.Flag) {

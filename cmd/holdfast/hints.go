@@ -27,7 +27,10 @@ type hints struct {
 type redisOptions struct {
 	RedisURL       secret `name:"redis-url" env:"REDIS_URL" placeholder:"URL" help:"Address of a Redis server, redis://user:password@host:port/number or rediss:// for TLS, that tells other processes the stock and, with DATABASE_URL, shares copies of the catalogue with them. Nothing depends on it: it may be away at any time. Other users of the machine can see a flag: use the file or the environment."`
 	RedisURLFile   string `name:"redis-url-file" env:"REDIS_URL_FILE" placeholder:"FILE" help:"File with that address."`
-	RedisNamespace string `env:"HOLDFAST_REDIS_NAMESPACE" default:"default" help:"What the names of keys and channels in Redis have after holdfast:, so that installations can share a server. Processes that share it must have the same signing key."`
+	RedisNamespace string `env:"HOLDFAST_REDIS_NAMESPACE" default:"default" help:"What the names of keys and channels in Redis have after holdfast:, so that installations can share a server. Processes that share it must have the same signing key, or the same HOLDFAST_REDIS_SECRET."`
+
+	RedisSecret     secret `name:"redis-secret" env:"HOLDFAST_REDIS_SECRET" placeholder:"BASE64" help:"What seals all that is in Redis: 32 random bytes or more in base64, the same in all processes that share a namespace. Who has it and may write to Redis can have wrong stock shown and callers slowed down, but makes no order and no token. Without it the secret follows from the signing key, which a server with HOLDFAST_ROLE=ticker then must have."`
+	RedisSecretFile string `name:"redis-secret-file" env:"HOLDFAST_REDIS_SECRET_FILE" placeholder:"FILE" help:"File with that secret."`
 }
 
 // Validate refuses what is no address and no namespace.
@@ -40,7 +43,29 @@ func (o *redisOptions) Validate() error {
 	if err := redis.CheckNamespace(o.RedisNamespace); err != nil {
 		return usagef("--redis-namespace: %v", err)
 	}
+	if o.RedisSecret != "" && o.RedisSecretFile != "" {
+		return usagef("--redis-secret and --redis-secret-file are both set: set one of them")
+	}
 	return nil
+}
+
+// secretGiven reports whether a secret of its own is configured.
+func (o *redisOptions) secretGiven() bool { return o.RedisSecret != "" || o.RedisSecretFile != "" }
+
+// seal returns what seals values in Redis: it follows from the secret, or without one from
+// the signing key.
+func (o *redisOptions) seal(signingKey []byte) ([]byte, error) {
+	key, err := signingKey, error(nil)
+	switch {
+	case o.RedisSecret != "":
+		key, err = decodeKey("secret", "HOLDFAST_REDIS_SECRET", string(o.RedisSecret))
+	case o.RedisSecretFile != "":
+		key, err = readKey("secret", o.RedisSecretFile, false)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return hintSecret(key)
 }
 
 // newHints opens cache and bus. shared says that other processes may have the database
@@ -55,7 +80,7 @@ func newHints(p *program, options *redisOptions, signingKey []byte, shared bool)
 	if err != nil || address == "" {
 		return h, err
 	}
-	seal, err := hintSecret(signingKey)
+	seal, err := options.seal(signingKey)
 	if err != nil {
 		return nil, err
 	}
@@ -73,10 +98,10 @@ func newHints(p *program, options *redisOptions, signingKey []byte, shared bool)
 	return h, nil
 }
 
-// hintSecret is what seals values in Redis: the same in all processes that have the
-// signing key, and of no use to make a token with.
-func hintSecret(signingKey []byte) ([]byte, error) {
-	secret, err := hkdf.Key(sha256.New, signingKey, nil, "holdfast redis v1", sha256.Size)
+// hintSecret is what seals values in Redis: the same in all processes that have the key,
+// and of no use to make a token with.
+func hintSecret(key []byte) ([]byte, error) {
+	secret, err := hkdf.Key(sha256.New, key, nil, "holdfast redis v1", sha256.Size)
 	if err != nil {
 		return nil, fmt.Errorf("derive the secret for Redis: %w", err)
 	}

@@ -59,6 +59,7 @@ type serverOptions struct {
 	RateCustomerOrders       int           `env:"HOLDFAST_RATE_CUSTOMER_ORDERS" default:"50" help:"Orders that one customer may try to place in a second; 0 is no bound."`
 	RateCustomerUnits        int           `env:"HOLDFAST_RATE_CUSTOMER_UNITS" default:"500" help:"What else one customer may ask for in a second, in the units of x-cost; 0 is no bound."`
 	RequestTimeout           time.Duration `env:"HOLDFAST_REQUEST_TIMEOUT" default:"5s" help:"How long a request waits for the engine; then it is answered 503, and its fate is unknown."`
+	Role                     string        `env:"HOLDFAST_ROLE" enum:"all,ticker" default:"all" help:"What the server does: all takes orders and does everything else; ticker shows live stock over WebSockets, as a server with all tells it over Redis, and nothing else. It has no data directory and no database, needs REDIS_URL, and HOLDFAST_SIGNING_KEY_FILE or HOLDFAST_REDIS_SECRET_FILE."`
 	ShutdownDelay            time.Duration `env:"HOLDFAST_SHUTDOWN_DELAY" default:"0s" help:"How long /readyz says no before connections are refused, so that balancers look elsewhere."`
 	ShutdownTimeout          time.Duration `env:"HOLDFAST_SHUTDOWN_TIMEOUT" default:"25s" help:"How long requests may take to finish after that."`
 	StaffSecondFactor        bool          `env:"HOLDFAST_STAFF_SECOND_FACTOR" default:"true" negatable:"" help:"Ask staff for a second factor: without one, an account of staff has the rights of a customer."`
@@ -86,6 +87,9 @@ type signingKeyOptions struct {
 	SigningKey     secret `env:"HOLDFAST_SIGNING_KEY" placeholder:"BASE64" help:"Key of access tokens: 32 random bytes or more in base64. Other users of the machine can see a flag: use the file or the environment. With neither, keys/signing.key of the data directory, which is made when it is missing."`
 	SigningKeyFile string `env:"HOLDFAST_SIGNING_KEY_FILE" placeholder:"FILE" help:"File with that key."`
 }
+
+// given reports whether a key is configured.
+func (o *signingKeyOptions) given() bool { return o.SigningKey != "" || o.SigningKeyFile != "" }
 
 // commaList is a list that is written with commas, in a file too.
 type commaList []string

@@ -23,10 +23,13 @@ const processorsFactor = 2
 
 // Run serves until a signal asks for the end or the server cannot go on.
 func (c *serveCommand) Run(ctx context.Context, p *program) error {
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(processorsFactor * runtime.GOMAXPROCS(0))
+	hashing := int64(0)
+	if c.Role == roleAll { // a ticker has no journal to sync, and no password to hash
+		if os.Getenv("GOMAXPROCS") == "" {
+			runtime.GOMAXPROCS(processorsFactor * runtime.GOMAXPROCS(0))
+		}
+		hashing = int64(password.Parallel(c.PasswordsParallel)) * password.WorkerBytes
 	}
-	hashing := int64(password.Parallel(c.PasswordsParallel)) * password.WorkerBytes
 	if limit := takeMemory(os.Getenv("GOMEMLIMIT"), os.DirFS("/"), hashing); limit > 0 {
 		p.log.Info("the heap is kept within the memory that the system lets this process have", "bytes", limit)
 	}

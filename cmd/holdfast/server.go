@@ -28,6 +28,8 @@ type server struct {
 	// signingKey is that of access tokens.
 	signingKey []byte
 	hints      *hints
+	// showcase is there in a server that shows what others sell, and has no data.
+	showcase *showcase
 	// hasher works in processes of its own, and ends them.
 	hasher *password.Hasher
 	front  *api.Server
@@ -47,19 +49,31 @@ type stage func(context.Context, *program, *serverOptions) error
 // and is ready when startServer returns. After an error nothing is left running.
 func startServer(ctx context.Context, p *program, options *serverOptions) (*server, error) {
 	s := &server{log: p.log, ended: make(chan error, 8)}
-	for _, begin := range []stage{
-		s.openData, s.openHints, s.listen, s.awaitDatabase, s.withDatabase(s.recallRevocations), s.withDatabase(s.offerSetup), s.withDatabase(s.openJournal), s.withDatabase(s.openDemo), s.withDatabase(s.startEngine),
-	} {
+	for _, begin := range s.stages(options.Role) {
 		if err := begin(ctx, p, options); err != nil {
 			return nil, errors.Join(err, s.abandon())
 		}
 	}
-	s.front.SetEngine(s.engine)
 	s.log.Info("ready", "url", options.scheme()+"://"+s.listener.Addr().String(), "admin", s.admin.Addr().String(), "version", versionText())
-	if options.OwnerConfirm {
+	if options.Role == roleAll && options.OwnerConfirm {
 		s.log.Warn("customers may confirm their own orders: set HOLDFAST_OWNER_CONFIRM=false once a payment system does it")
 	}
 	return s, nil
+}
+
+// stages are those of a role, in their order.
+func (s *server) stages(role string) []stage {
+	if role == roleTicker {
+		return []stage{s.openShowcase, s.listenToShow, s.awaitKeyframe}
+	}
+	return []stage{s.openData, s.openHints, s.listen, s.awaitDatabase, s.withDatabase(s.recallRevocations), s.withDatabase(s.offerSetup),
+		s.withDatabase(s.openJournal), s.withDatabase(s.openDemo), s.withDatabase(s.startEngine), s.openFront}
+}
+
+// openFront lets the front take orders.
+func (s *server) openFront(context.Context, *program, *serverOptions) error {
+	s.front.SetEngine(s.engine)
+	return nil
 }
 
 // openData takes the data directory and opens its database.
@@ -111,6 +125,11 @@ func (s *server) listen(ctx context.Context, p *program, options *serverOptions)
 		RateLimits: api.RateLimits{OrdersPerCustomer: options.RateCustomerOrders, UnitsPerCustomer: options.RateCustomerUnits, UnitsPerAddress: options.RateAddressUnits}}); err != nil {
 		return err
 	}
+	return s.open(options, encryption)
+}
+
+// open opens both listeners and has the front serve on them.
+func (s *server) open(options *serverOptions, encryption *tls.Config) (err error) {
 	if s.listener, err = listenOn(options.Listen); err != nil {
 		return fmt.Errorf("listen for the API (--listen): %w", err)
 	}
@@ -293,6 +312,9 @@ func (s *server) close(ctx context.Context) error {
 	}
 	if s.journal != nil {
 		failures = append(failures, s.journal.Close())
+	}
+	if s.showcase != nil {
+		s.showcase.close()
 	}
 	if s.hints != nil {
 		failures = append(failures, s.hints.close())

@@ -44,14 +44,19 @@ func loadSigningKey(options signingKeyOptions, directory *dataDirectory) ([]byte
 }
 
 func readSigningKey(path string, private bool) ([]byte, error) {
+	return readKey("signing key", path, private)
+}
+
+// readKey reads a key from a file. what says whose it is.
+func readKey(what, path string, private bool) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("read the signing key: %w", err)
+		return nil, fmt.Errorf("read the %s: %w", what, err)
 	}
 	defer file.Close()
 	information, err := file.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("read the signing key: %w", err)
+		return nil, fmt.Errorf("read the %s: %w", what, err)
 	}
 	if mode := information.Mode().Perm(); private && mode&0o077 != 0 {
 		return nil, fmt.Errorf("the signing key %s can be read by other users (mode %04o), so their tokens could be forged: "+
@@ -59,23 +64,25 @@ func readSigningKey(path string, private bool) ([]byte, error) {
 	}
 	text, err := io.ReadAll(io.LimitReader(file, signingKeyTextMax))
 	if err != nil {
-		return nil, fmt.Errorf("read the signing key: %w", err)
+		return nil, fmt.Errorf("read the %s: %w", what, err)
 	}
-	return decodeSigningKey(path, string(text))
+	return decodeKey(what, path, string(text))
 }
 
-// decodeSigningKey refuses what is no random key. name says where the text is from.
-func decodeSigningKey(name, text string) ([]byte, error) {
+func decodeSigningKey(name, text string) ([]byte, error) { return decodeKey("signing key", name, text) }
+
+// decodeKey refuses what is no random key. name says where the text is from.
+func decodeKey(what, name, text string) ([]byte, error) {
 	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
 	if err != nil {
-		return nil, fmt.Errorf("the signing key of %s is not base64; %s", name, makeKeyAdvice)
+		return nil, fmt.Errorf("the %s of %s is not base64; %s", what, name, makeKeyAdvice)
 	}
 	if len(key) < token.SigningKeyBytesMin {
-		return nil, fmt.Errorf("the signing key of %s has %d bytes and needs at least %d; %s",
-			name, len(key), token.SigningKeyBytesMin, makeKeyAdvice)
+		return nil, fmt.Errorf("the %s of %s has %d bytes and needs at least %d; %s",
+			what, name, len(key), token.SigningKeyBytesMin, makeKeyAdvice)
 	}
 	if !looksRandom(key) {
-		return nil, fmt.Errorf("the signing key of %s is not random enough; %s", name, makeKeyAdvice)
+		return nil, fmt.Errorf("the %s of %s is not random enough; %s", what, name, makeKeyAdvice)
 	}
 	return key, nil
 }

@@ -46,7 +46,7 @@ var theWalls = walls{
 
 	// Everything, but for the suites that only tests need and for bench.
 	{pkg: "cmd/holdfast", imports: []string{"inventory", "migrations", "persistence", "persistence/journal",
-		"persistence/local", "persistence/postgres", "persistence/redis", "persistence/sqlite", "actors", "api", "internal/..."},
+		"persistence/local", "persistence/postgres", "persistence/redis", "persistence/sqlite", "actors", "api", "api/ticker", "internal/..."},
 		tests: []string{"persistence/persistencetest"}},
 
 	// Beside the product: it knows the API from outside.
