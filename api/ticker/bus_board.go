@@ -21,8 +21,8 @@ const (
 )
 
 // BusBoard shows what a bus tells: the products of other processes. A product takes about
-// 110 bytes here, besides its rules, which it shares with the bus; and there are as many as
-// the bus knows, [persistence.BusProductsMax] at most.
+// 110 bytes here, besides its rules, which it shares with the bus, where it takes some 380
+// with them; and there are as many as the bus knows, [persistence.BusProductsMax] at most.
 //
 // It is stale in what nobody vouches for: the products of a publisher that is silent or of
 // which something was lost, and everything when the bus has ended. Both are known within
