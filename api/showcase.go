@@ -58,7 +58,7 @@ func answerElsewhere(x *exchange) {
 // openShowcase lets the WebSockets show what the board does.
 func (s *Server) openShowcase() {
 	s.recalled.Store(true) // there is nothing to recall
-	s.ticker.Follow(saleBoard{s.options.Showcase.Board})
+	s.ticker.Follow(s.options.Showcase.Board)
 }
 
 // canShow reports whether there is something to show, or refuses.
@@ -108,15 +108,4 @@ func (s *Server) checkKeyframe() checkReply {
 		return checkReply{Name: "keyframe", Status: "failed", Detail: err.Error()}
 	}
 	return checkReply{Name: "keyframe", Status: "ok"}
-}
-
-// saleBoard lets a hub read a board of a bus whose products have one epoch. While an owner
-// of a later epoch tells of its products one after the other, those that it has not told of
-// yet are not read: clients keep what they have.
-type saleBoard struct{ *ticker.BusBoard }
-
-// Sale is that of [ticker.Board].
-func (b saleBoard) Sale(product inventory.ID) (*inventory.Product, inventory.Stock, bool) {
-	shown, known := b.Read(product)
-	return shown.Rules, shown.Stock, known && shown.Epoch == b.Epoch()
 }

@@ -25,11 +25,18 @@ func (s *Server) openTicker() {
 	for _, origin := range s.options.Origins {
 		s.origins[origin] = true
 	}
-	s.ticker = ticker.New(ticker.Options{Clock: s.clock, Log: s.log, ConnectionsMax: s.options.SocketsMax,
-		AddressConnectionsMax: s.options.SocketsPerAddressMax, UserConnectionsMax: s.options.SocketsPerUserMax, Node: nodeName(), Identify: s.identifySocket, Orders: socketOrders{s}, System: s.socketFigures,
+	options := ticker.Options{Clock: s.clock, Log: s.log, Node: nodeName(), ConnectionsMax: s.options.SocketsMax,
+		AddressConnectionsMax: s.options.SocketsPerAddressMax, UserConnectionsMax: s.options.SocketsPerUserMax,
 		Ended: func(v ticker.Visitor) bool {
 			return s.revocations.Has(token.Principal{ID: v.User, Session: v.Session, Version: v.Version})
-		}})
+		}}
+	if !s.options.tokensUnknown {
+		options.Identify = s.identifySocket
+	}
+	if s.options.Showcase == nil {
+		options.Orders, options.System = socketOrders{s}, s.socketFigures
+	}
+	s.ticker = ticker.New(options)
 }
 
 // nodeName tells this run of this process from others, to those who are connected; it says

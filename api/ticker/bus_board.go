@@ -31,8 +31,6 @@ type BusBoard struct {
 	subscription persistence.Subscription
 	shelves      [busShelves]busShelf
 	changes      rulesChanges
-	// epoch is the latest of all products.
-	epoch atomic.Uint32
 	// begun says that all was shown once that somebody had published, over that nobody
 	// follows the bus any more.
 	begun, over atomic.Bool
@@ -142,9 +140,6 @@ func (b *BusBoard) show(from *busSeller, state *persistence.StockState) {
 	shelf.products[state.Product] = shownProduct{rules: state.Rules, seller: from, version: state.Version,
 		available: state.Available, reserved: state.Reserved, sold: state.Sold, epoch: state.Epoch}
 	shelf.lock.Unlock()
-	if state.Epoch > b.epoch.Load() {
-		b.epoch.Store(state.Epoch)
-	}
 	if before.seller != from {
 		from.products.Add(1)
 		if known {
@@ -174,9 +169,6 @@ func (b *BusBoard) Read(product inventory.ID) (Reading, bool) {
 // Begun reports whether all products of a publisher were shown once: before that, a product
 // that is not known may be there all the same.
 func (b *BusBoard) Begun() bool { return b.begun.Load() }
-
-// Epoch returns the latest epoch of all products.
-func (b *BusBoard) Epoch() uint32 { return b.epoch.Load() }
 
 // EachProduct is that of [Board].
 func (b *BusBoard) EachProduct(visit func(*inventory.Product) bool) {
