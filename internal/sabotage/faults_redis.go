@@ -149,6 +149,24 @@ var redisFaults = []fault{
 		test:          in(redisFolder, "TestGapsAreTold"),
 	},
 	{
+		name:          "bus-part-not-read-again",
+		meaning:       "A state that was stored before its batch was lost is never told.",
+		substitutions: []substitution{{redisFollower, "!is || moment >= one.since(", "!is || moment > one.since("}},
+		test:          in(redisFolder, "TestPartsOfTheLastBeaconAreReadAgain"),
+	},
+	{
+		name:          "bus-all-parts-read-again",
+		meaning:       "Each lost message has a million products read again.",
+		substitutions: []substitution{{redisFollower, "		if one.since(index) == 0 {\n", "		if one.since(index) >= 0 {\n"}},
+		test:          in(redisFolder, "TestARepairReadsWhatHasChanged"),
+	},
+	{
+		name:          "bus-repair-begins-again",
+		meaning:       "A repair of a million products begins again with each call that fails, and never ends.",
+		substitutions: []substitution{{redisFollower, "		one.noteRead(indexes[i], beacon.moment)\n", ""}},
+		test:          in(redisFolder, "TestARepairGoesOn"),
+	},
+	{
 		name:          "bus-silence-not-told",
 		meaning:       "A publisher that is gone stays fresh.",
 		substitutions: []substitution{{redisFollower, "		case !silent(one, now):\n", "		case !silent(one, now) || !one.lost:\n"}},

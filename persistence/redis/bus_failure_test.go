@@ -2,7 +2,9 @@ package redis
 
 import (
 	"bytes"
+	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"testing"
 	"time"
 
@@ -192,6 +194,58 @@ func testAPublisherThatEnds(t *testing.T, missed bool) {
 		fresh, stale := view.Fresh()
 		return fresh == 2 && stale == 1 && view.Has(last)
 	}, awhile, tick, "what it tells is stale with the one that has ended")
+}
+
+// What was lost of a few products is read again, and not what was lost of none. Each lost
+// message used to have all parts read: of a million products for six seconds.
+func TestARepairReadsWhatHasChanged(t *testing.T) {
+	server, namespace, last := testserver.StartRedis(t), newNamespace(), make(states)
+	proxy, address := throughProxy(t, server)
+	publisher, subscriber := openBus(t, server.URL(), namespace), openBus(t, address, namespace)
+	const parts = 40
+	for number := range parts * partStatesMax {
+		state := persistencetest.BusState(number, 1, 1)
+		last[state.Product] = state
+		publisher.Publish(state)
+	}
+	view := persistencetest.WatchBus(t, subscriber)
+	requireTold(t, view, last, awhile)
+	client, followed := raw(t, server.URL()), subscriber.Statistics().Repairs
+	require.Eventually(t, func() bool { return publisher.outbox.parts() == parts }, awhile, tick)
+	for round := range uint64(3) {
+		// Two beacons without a loss: what was changed before the first is not of now.
+		for keyframe := subscriber.Statistics().Keyframe; ; <-time.After(tick) {
+			if subscriber.Statistics().Keyframe > keyframe+inventory.Instant(persistence.BusBeaconInterval) {
+				break
+			}
+		}
+		followed = subscriber.Statistics().Repairs
+		require.NoError(t, client.ConfigResetStat(t.Context()).Err())
+		lost := make(chan struct{}, 64)
+		proxy.Lose(func(fromClient bool, chunk []byte) bool {
+			if fromClient || !bytes.Contains(chunk, []byte("\r\nmessage\r\n")) {
+				return true
+			}
+			signal(lost)
+			return false
+		})
+		for _, number := range []int{3, 5 * partStatesMax} {
+			state := persistencetest.BusRevised(number, 1, 2+round, 1+round%2)
+			last[state.Product] = state
+			publisher.Publish(state)
+		}
+		<-lost // this may be a beacon, and then the next is not
+		<-lost
+		proxy.Lose(nil)
+		requireTold(t, view, last, repairTimeMax)
+		require.Greater(t, subscriber.Statistics().Repairs, followed)
+		var calls, read int
+		_, err := fmt.Sscanf(regexp.MustCompile(`cmdstat_getrange:calls=\d+`).FindString(client.Info(t.Context(), "commandstats").Val()), "cmdstat_getrange:calls=%d", &calls)
+		require.NoError(t, err)
+		read = calls - parts*int(subscriber.Statistics().Repairs-followed) // #nosec G115 -- small
+		require.GreaterOrEqual(t, read, 2)
+		require.Less(t, read, 16, "more is read than has changed")
+	}
 }
 
 // What others say on the channel is refused and changes nothing.

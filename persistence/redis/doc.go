@@ -34,7 +34,8 @@
 // A publisher numbers its batches. Its states are also in keys, in parts of
 // [partStatesMax]; those that have changed are written each second, and then a
 // beacon tells the last number that they cover. A follower that misses a number, or knows
-// another last one, reads the parts. So the channel may lose anything, and a connection
+// another last one, reads the parts: their heads, and then those that have changed since
+// the last beacon at which it knew all. So the channel may lose anything, and a connection
 // that is made anew needs no care.
 //
 // Beacon and parts together are the keyframe of all products. It costs a second what has
@@ -58,6 +59,8 @@
 //	R2  No call takes longer than callTimeMax, none that a reader waits for longer than
 //	    lookTimeMax, and to a reader a dead server costs one look a second.
 //	R3  No error and no log shows the address with its password.
-//	R4  A beacon with number n follows the parts of all states of the batches up to n.
+//	R4  A beacon follows the parts of all states of the batches up to the number that it
+//	    tells, and what is in a part was sent in a batch before the beacon after it, or
+//	    that one tells a number of which nobody got the batch.
 //	R5  Only GETRANGE, SET, EXISTS, PUBLISH, SUBSCRIBE and what connecting takes are used.
 package redis

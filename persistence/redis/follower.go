@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,6 +14,10 @@ import (
 
 // watchInterval is how often it is looked who was silent for too long.
 const watchInterval = 200 * time.Millisecond
+
+// rangesTriesMax is how often parts are asked for in a row. With callTimeMax that is less
+// than a publisher may be silent.
+const rangesTriesMax = 3
 
 // follower hears what others publish. One goroutine owns it, but for publishers.
 type follower struct {
@@ -28,6 +33,28 @@ type followed struct {
 	// sequence is the number of the last batch; lost says that not all before it is known.
 	sequence uint64
 	lost     bool
+	// whole is the number of the last beacon at which nothing was lost. Parts that have
+	// changed before it have nothing that is not known: what is in a part is sent before
+	// the next beacon, so it was known at this one.
+	whole uint64
+	// read has, per part, the beacon whose repair has read it, when something else of that
+	// repair failed: the next one goes on, and does not begin again.
+	read []uint64
+}
+
+// since is the beacon at which a part was known, zero for never.
+func (one *followed) since(index int) uint64 {
+	if index < len(one.read) {
+		return max(one.whole, one.read[index])
+	}
+	return one.whole
+}
+
+func (one *followed) noteRead(index int, beacon uint64) {
+	if missing := index + 1 - len(one.read); missing > 0 {
+		one.read = append(one.read, make([]uint64, missing)...)
+	}
+	one.read[index] = beacon
 }
 
 // run listens until ctx ends.
@@ -137,44 +164,89 @@ func (f *follower) hearBeacon(ctx context.Context, one *followed, m *message) {
 	if m.sequence != one.sequence {
 		f.miss(one, m.publisher)
 	}
-	if one.lost && !f.repair(ctx, m) {
+	if one.lost && !f.repair(ctx, one, m) {
 		return
 	}
-	one.sequence, one.lost = m.sequence, false
+	one.sequence, one.lost, one.whole, one.read = m.sequence, false, m.moment, nil
 	f.bus.keyframe.Store(int64(heard))
 	f.setFresh(one, m.publisher, true)
 }
 
-// repair reads all parts of a publisher, and reports whether they were there.
-func (f *follower) repair(ctx context.Context, m *message) bool {
-	for from := 0; from < int(m.parts); from += partsPerCall { // #nosec G115 -- bounded by partsMax
-		if !f.readParts(ctx, m.publisher, from, min(from+partsPerCall, int(m.parts))) { // #nosec G115 -- the same
+// repair reads the parts of a publisher that may have something that is not known, and
+// reports whether they were there. Of a million products that is a few parts, where reading
+// all would take seconds.
+func (f *follower) repair(ctx context.Context, one *followed, m *message) bool {
+	parts := int(m.parts) // #nosec G115 -- bounded by partsMax
+	for from := 0; from < parts; from += headsPerCall {
+		due, could := f.dueParts(ctx, one, m.publisher, from, min(from+headsPerCall, parts))
+		if !could {
 			return false
+		}
+		for chunk := range slices.Chunk(due, partsPerCall) {
+			if !f.readParts(ctx, one, m, chunk) {
+				return false
+			}
 		}
 	}
 	f.bus.repairs.Add(1)
 	return true
 }
 
-func (f *follower) readParts(ctx context.Context, publisher persistence.Publisher, from, to int) bool {
-	var parts []*redis.StringCmd
-	if !f.bus.try(ctx, func(ctx context.Context) error {
-		pipe := f.bus.server.client.Pipeline()
-		for index := from; index < to; index++ {
-			parts = append(parts, pipe.GetRange(ctx, f.bus.partName(publisher, index), 0, messageBytesMax))
+// dueParts returns which of some parts were never known, have changed since they were, or
+// are not what they should be.
+func (f *follower) dueParts(ctx context.Context, one *followed, publisher persistence.Publisher, from, to int) (due []int, could bool) {
+	var known []int
+	for index := from; index < to; index++ {
+		if one.since(index) == 0 {
+			due = append(due, index)
+		} else {
+			known = append(known, index)
 		}
-		_, err := pipe.Exec(ctx)
-		return err
-	}) {
+	}
+	if len(known) == 0 {
+		return due, true
+	}
+	heads, could := f.ranges(ctx, publisher, known, headBytesMax-1)
+	for i, head := range heads {
+		if moment, is := momentOf([]byte(head.Val()), publisher); !is || moment >= one.since(known[i]) {
+			due = append(due, known[i])
+		}
+	}
+	return due, could
+}
+
+// ranges reads parts up to a byte. On a machine that is busy a call may be late: it is tried
+// again, and not all that a repair has read before.
+func (f *follower) ranges(ctx context.Context, publisher persistence.Publisher, indexes []int, last int64) (found []*redis.StringCmd, could bool) {
+	for range rangesTriesMax {
+		found = found[:0]
+		if could = f.bus.try(ctx, func(ctx context.Context) error {
+			pipe := f.bus.server.client.Pipeline()
+			for _, index := range indexes {
+				found = append(found, pipe.GetRange(ctx, f.bus.partName(publisher, index), 0, last))
+			}
+			_, err := pipe.Exec(ctx)
+			return err
+		}); could {
+			break
+		}
+	}
+	return found, could
+}
+
+func (f *follower) readParts(ctx context.Context, one *followed, beacon *message, indexes []int) bool {
+	parts, could := f.ranges(ctx, beacon.publisher, indexes, messageBytesMax)
+	if !could {
 		return false
 	}
-	for i, one := range parts {
-		m, err := f.bus.server.seal.message([]byte(one.Val()))
-		if err != nil || m.kind != part || m.publisher != publisher || m.parts != uint64(from+i) { // #nosec G115 -- small
+	for i, found := range parts {
+		m, err := f.bus.server.seal.message([]byte(found.Val()))
+		if err != nil || m.kind != part || m.publisher != beacon.publisher || m.parts != uint64(indexes[i]) { // #nosec G115 -- small
 			f.bus.hub.Refused.Add(1)
 			return false
 		}
 		f.bus.put(m)
+		one.noteRead(indexes[i], beacon.moment)
 	}
 	return true
 }

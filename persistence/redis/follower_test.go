@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"holdfast/internal/clock"
+	"holdfast/internal/testserver"
 	"holdfast/inventory"
 	"holdfast/persistence"
 	"holdfast/persistence/hints"
@@ -188,6 +189,74 @@ func TestKeyframeAndLag(t *testing.T) {
 	require.Equal(t, 10*inventory.Second, f.bus.Statistics().Keyframe, "something is missing")
 }
 
+// What is in a part may be sent after the beacon that follows the part: who knew all at that
+// beacon does not know it, and reads the part again. Older ones have nothing new.
+func TestPartsOfTheLastBeaconAreReadAgain(t *testing.T) {
+	server := openServer(t, testserver.SharedRedis(t).URL(), newNamespace())
+	f := &follower{bus: &Bus{server: server, hub: hints.NewHub(), self: 1}, publishers: make(map[persistence.Publisher]*followed)}
+	p := &publisher{bus: &Bus{server: server, self: 7}, beacons: 4}
+	for index, changed := range []uint64{3, 4, 5} {
+		pipe := server.client.Pipeline()
+		p.put(t.Context(), pipe, index, &message{kind: part, moment: changed, states: []persistence.StockState{persistencetest.BusState(index, 1, 1)}})
+		_, err := pipe.Exec(t.Context())
+		require.NoError(t, err)
+	}
+	f.introduce(7, 8)
+	f.publishers[7].whole = 4
+	f.give(&message{kind: beacon, publisher: 7, moment: 5, sequence: 9, parts: 3})
+	require.Zero(t, f.bus.Statistics().Stale)
+	require.EqualValues(t, 5, f.publishers[7].whole)
+	view := persistencetest.WatchBus(t, f.bus)
+	want := states{}
+	for _, number := range []int{1, 2} {
+		want[persistencetest.BusProduct(number)] = persistencetest.BusState(number, 1, 1)
+	}
+	require.Eventually(t, func() bool { return view.Has(want) }, awhile, tick)
+}
+
+// A repair that fails goes on with the next beacon: what it has read is read again only if
+// it has changed since.
+func TestARepairGoesOn(t *testing.T) {
+	server := openServer(t, testserver.SharedRedis(t).URL(), newNamespace())
+	f := &follower{bus: &Bus{server: server, hub: hints.NewHub(), self: 1}, publishers: make(map[persistence.Publisher]*followed)}
+	p := &publisher{bus: &Bus{server: server, self: 7}}
+	store := func(index int, changed, version uint64) {
+		pipe := server.client.Pipeline()
+		p.put(t.Context(), pipe, index, &message{kind: part, moment: changed, states: []persistence.StockState{persistencetest.BusState(index, 1, version)}})
+		_, err := pipe.Exec(t.Context())
+		require.NoError(t, err)
+	}
+	store(0, 3, 1)
+	store(1, 3, 1)
+	f.give(&message{kind: beacon, publisher: 7, moment: 5, sequence: 9, parts: 3})
+	require.Equal(t, 1, f.bus.Statistics().Stale, "a part is not there")
+	require.Equal(t, []uint64{5, 5}, f.publishers[7].read)
+	store(0, 4, 2) // it has not changed, says its head: so it is not read
+	store(1, 5, 2)
+	store(2, 6, 1)
+	f.give(&message{kind: beacon, publisher: 7, moment: 6, sequence: 9, parts: 3})
+	require.Zero(t, f.bus.Statistics().Stale)
+	require.Nil(t, f.publishers[7].read)
+	view := persistencetest.WatchBus(t, f.bus)
+	require.Eventually(t, func() bool {
+		var versions [3]uint64
+		for number := range versions {
+			state, _ := view.State(persistencetest.BusProduct(number))
+			versions[number] = state.Version
+		}
+		return versions == [3]uint64{1, 2, 1}
+	}, awhile, tick)
+}
+
+// partOf takes a part and requires that it has changed before a beacon.
+func partOf(o *outbox, index int, beacon uint64, refresh bool) []persistence.StockState {
+	states, changed := o.takePart(index, beacon, refresh)
+	if states != nil && changed != beacon {
+		panic("another moment")
+	}
+	return states
+}
+
 // Batches carry the state of the moment of sending, and no more than fit.
 func TestTheOutboxConflates(t *testing.T) {
 	var o outbox
@@ -206,15 +275,15 @@ func TestTheOutboxConflates(t *testing.T) {
 	}
 	last := (700 - 1) / partStatesMax
 	require.Equal(t, last+1, o.parts())
-	require.Len(t, o.takePart(0, false), partStatesMax)
-	require.Nil(t, o.takePart(0, false), "what has not changed is written again")
-	require.NotNil(t, o.takePart(0, true))
-	require.Len(t, o.takePart(last, false), 700-last*partStatesMax)
+	require.Len(t, partOf(&o, 0, 1, false), partStatesMax)
+	require.Nil(t, partOf(&o, 0, 2, false), "what has not changed is written again")
+	require.NotNil(t, partOf(&o, 0, 1, true))
+	require.Len(t, partOf(&o, last, 1, false), 700-last*partStatesMax)
 	o.keepPart(last)
-	require.NotNil(t, o.takePart(last, false), "what could not be written is not tried again")
+	require.NotNil(t, partOf(&o, last, 1, false), "what could not be written is not tried again")
 	state := persistencetest.BusState(3, 1, 9)
 	o.add(&state)
-	require.Equal(t, state, o.takePart(0, false)[3])
+	require.Equal(t, state, partOf(&o, 0, 3, false)[3])
 	require.True(t, o.forgetUnsent())
 	require.False(t, o.forgetUnsent())
 }
@@ -235,7 +304,7 @@ func TestTheOutboxSendsRulesOnce(t *testing.T) {
 	require.Nil(t, send(2, 1))
 	require.NotNil(t, send(2, 2))
 	require.Nil(t, send(3, 2))
-	require.NotNil(t, o.takePart(0, false)[0].Rules)
+	require.NotNil(t, partOf(&o, 0, 1, false)[0].Rules)
 	for number := range 300 {
 		state := persistencetest.BusState(number+10, 1, 1)
 		state.Rules.Name = strings.Repeat("n", persistence.BusNameBytesMax)

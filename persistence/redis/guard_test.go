@@ -31,12 +31,12 @@ func hostile(t testing.TB) map[string][]byte {
 		"text of a gigabyte":        unhex(t, "db40000000"),
 		"a map of a gigabyte":       unhex(t, "df04000000"),
 		"a key of a gigabyte":       unhex(t, "9501c640000000"),
-		"a product of a gigabyte":   unhex(t, "9602010101009199c640000000"),
+		"a product of a gigabyte":   unhex(t, "970201010101009199c640000000"),
 		"an extension":              unhex(t, "c94000000001"),
 		"two million nested arrays": bytes.Repeat([]byte{0x91}, 2_000_000),
 		"nested within an entry":    append(unhex(t, "9501c40161c40161c2"), bytes.Repeat([]byte{0x91}, 100_000)...),
-		"array in array in array":   unhex(t, "9602010101019199dd04000000"),
-		"rules of a gigabyte":       append(unhex(t, "9602010101019199c410"), append(make([]byte, 24), 0xdd, 4, 0, 0, 0)...),
+		"array in array in array":   unhex(t, "970201010101019199dd04000000"),
+		"rules of a gigabyte":       append(unhex(t, "970201010101019199c410"), append(make([]byte, 23), 0xdd, 4, 0, 0, 0)...),
 	}
 }
 
@@ -129,13 +129,18 @@ func TestMessagesRoundTrip(t *testing.T) {
 	seal := sealer{secret: testSecret}
 	rapid.Check(t, func(t *rapid.T) {
 		k := rapid.SampledFrom([]kind{batch, beacon, part}).Draw(t, "kind")
-		sent := &message{kind: k,
+		sent := &message{kind: k, moment: rapid.Uint64().Draw(t, "moment"),
 			publisher: persistence.Publisher(rapid.Uint64Min(1).Draw(t, "publisher")), sequence: rapid.Uint64().Draw(t, "sequence"),
 			parts: rapid.Uint64Max(partsMax).Draw(t, "parts"), states: rapid.SliceOfN(someState(k), 0, 20).Draw(t, "states")}
 		sealed := seal.sealMessage(sent)
 		received, err := seal.message(sealed)
 		require.NoError(t, err)
 		require.Equal(t, sent, received)
+		moment, is := momentOf(sealed[:min(len(sealed), headBytesMax)], sent.publisher)
+		require.Equal(t, k == part, is)
+		require.Equal(t, sent.moment, moment)
+		_, is = momentOf(sealed, sent.publisher+1)
+		require.False(t, is, "it is of another publisher")
 		one := rapid.IntRange(0, len(sealed)-1).Draw(t, "byte")
 		sealed[one] ^= rapid.Byte().Filter(func(b byte) bool { return b != 0 }).Draw(t, "change")
 		_, err = seal.message(sealed)
@@ -155,7 +160,7 @@ func TestTheLargestMessageFits(t *testing.T) {
 	}
 	full := map[kind]*message{}
 	for k, states := range map[kind]int{batch: persistence.BusStatesMax, part: partStatesMax} {
-		m := &message{kind: k, publisher: 1<<64 - 1, sequence: 1<<64 - 1, parts: partsMax}
+		m := &message{kind: k, publisher: 1<<64 - 1, moment: 1<<64 - 1, sequence: 1<<64 - 1, parts: partsMax}
 		room := rulesBytesMax
 		for range states {
 			state := largest(1)
@@ -204,16 +209,16 @@ func TestForeignMessagesAreRefused(t *testing.T) {
 		"no seal":              data,
 		"another secret":       sealer{secret: []byte("another")}.put(messagePurpose, bytes.Clone(data)),
 		"another purpose":      seal.put(entryPurpose, bytes.Clone(data)),
-		"the format of before": seal.put(messagePurpose, append([]byte{0x96, 1}, data[2:]...)),
-		"a field more":         seal.put(messagePurpose, append(append([]byte{0x97}, data[1:]...), 1)),
-		"a field less":         seal.put(messagePurpose, append([]byte{0x95}, data[1:len(data)-1]...)),
-		"a longer number":      seal.put(messagePurpose, append([]byte{0x96, 2, 2, 5, 0xcc, 7}, data[5:]...)),
+		"the format of before": seal.put(messagePurpose, append([]byte{0x97, 1}, data[2:]...)),
+		"a field more":         seal.put(messagePurpose, append(append([]byte{0x98}, data[1:]...), 1)),
+		"a field less":         seal.put(messagePurpose, append([]byte{0x96}, data[1:len(data)-1]...)),
+		"a longer number":      seal.put(messagePurpose, append([]byte{0x97, 2, 2, 5, 0xcc, 0}, data[5:]...)),
 		"a kind of nobody":     other(func(m *message) { m.kind = 4 }),
 		"no kind":              other(func(m *message) { m.kind = 0 }),
 		"no publisher":         other(func(m *message) { m.publisher = 0 }),
 		"too many parts":       other(func(m *message) { m.parts = partsMax + 1 }),
 		"too many states":      other(func(m *message) { m.states = make([]persistence.StockState, persistence.BusStatesMax+1) }),
-		"a later format":       seal.put(messagePurpose, append([]byte{0x96, 3}, data[2:]...)),
+		"a later format":       seal.put(messagePurpose, append([]byte{0x97, 3}, data[2:]...)),
 		"a part without rules": other(func(m *message) { m.kind, m.states = part, []persistence.StockState{{}} }),
 		"a name too long":      other(ruled(func(p *inventory.Product) { p.Name = strings.Repeat("n", persistence.BusNameBytesMax+1) })),
 		"a category too long":  other(ruled(func(p *inventory.Product) { p.Category = strings.Repeat("c", persistence.BusCategoryBytesMax+1) })),
@@ -243,6 +248,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	seal := sealer{secret: testSecret}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		_, _ = momentOf(data, 1)
 		if m, err := seal.message(seal.put(messagePurpose, bytes.Clone(data))); err == nil {
 			require.Equal(t, data, encode(m))
 		}

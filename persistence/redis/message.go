@@ -1,9 +1,12 @@
 package redis
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/vmihailenco/msgpack/v5"
 
 	"holdfast/inventory"
 	"holdfast/persistence"
@@ -45,18 +48,18 @@ const (
 type message struct {
 	kind      kind
 	publisher persistence.Publisher
-	sequence  uint64
+	// moment is the number of a beacon, and of a part that of the beacon before which it has
+	// changed last. It stands where [momentOf] finds it.
+	moment   uint64
+	sequence uint64
 	// parts is how many there are, or which one this is.
 	parts  uint64
 	states []persistence.StockState
 }
 
 func (m *message) visit(v visitor) {
-	fields, version, states := 6, uint64(messageFormat), len(m.states)
-	v.array(&fields, 6)
-	v.uint64(&version)
-	v.uint64((*uint64)(&m.kind))
-	v.uint64((*uint64)(&m.publisher))
+	states := len(m.states)
+	m.visitHead(v)
 	v.uint64(&m.sequence)
 	v.uint64(&m.parts)
 	v.array(&states, persistence.BusStatesMax)
@@ -66,6 +69,30 @@ func (m *message) visit(v visitor) {
 	for i := range m.states {
 		visitState(v, &m.states[i])
 	}
+}
+
+// messageFields are those of a message, and headBytesMax is the most that those of its head
+// take.
+const (
+	messageFields = 7
+	headBytesMax  = 1 + 1 + 1 + 9 + 9
+)
+
+func (m *message) visitHead(v visitor) {
+	fields, version := messageFields, uint64(messageFormat)
+	v.array(&fields, messageFields)
+	v.uint64(&version)
+	v.uint64((*uint64)(&m.kind))
+	v.uint64((*uint64)(&m.publisher))
+	v.uint64(&m.moment)
+}
+
+// momentOf reads the moment of a part from its first bytes. They are not covered by the
+// seal: who wrote them could delete the part as well.
+func momentOf(head []byte, publisher persistence.Publisher) (moment uint64, is bool) {
+	m, r := &message{}, &reader{decoder: msgpack.NewDecoder(bytes.NewReader(head[:min(len(head), headBytesMax)]))}
+	m.visitHead(r)
+	return m.moment, r.err == nil && m.kind == part && m.publisher == publisher
 }
 
 // visitState cuts what does not fit its field: the bytes written again are others then.

@@ -21,6 +21,8 @@ type outbox struct {
 	unsent   []int
 	isUnsent []unsent
 	unstored []bool // per part
+	// changed is, per part, the number of the beacon before which it has changed last.
+	changed []uint64
 }
 
 // unsent says what of a slot has to be sent.
@@ -46,7 +48,7 @@ func (o *outbox) add(state *persistence.StockState) {
 		o.slots[state.Product] = slot
 		o.states, o.isUnsent = append(o.states, persistence.StockState{}), append(o.isUnsent, rulesUnsent)
 		if slot%partStatesMax == 0 {
-			o.unstored = append(o.unstored, true)
+			o.unstored, o.changed = append(o.unstored, true), append(o.changed, 0)
 		}
 	}
 	if o.states[slot].Revision != state.Revision {
@@ -102,17 +104,20 @@ func (o *outbox) parts() int {
 	return len(o.unstored)
 }
 
-// takePart returns the states of a part if they have to be stored, and takes them for
-// stored; keepPart takes that back.
-func (o *outbox) takePart(index int, refresh bool) []persistence.StockState {
+// takePart returns the states of a part if they have to be stored before a beacon, and the
+// beacon before which they have changed last, and takes them for stored; keepPart takes that
+// back.
+func (o *outbox) takePart(index int, beacon uint64, refresh bool) (states []persistence.StockState, changed uint64) {
 	o.lock.Lock()
 	defer o.lock.Unlock()
 	if !o.unstored[index] && !refresh {
-		return nil
+		return nil, 0
 	}
-	o.unstored[index] = false
+	if o.unstored[index] {
+		o.unstored[index], o.changed[index] = false, beacon
+	}
 	from := index * partStatesMax
-	return append([]persistence.StockState(nil), o.states[from:min(from+partStatesMax, len(o.states))]...)
+	return append([]persistence.StockState(nil), o.states[from:min(from+partStatesMax, len(o.states))]...), o.changed[index]
 }
 
 func (o *outbox) keepPart(index int) {

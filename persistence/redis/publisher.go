@@ -15,17 +15,19 @@ const (
 	flushInterval = 20 * time.Millisecond
 	// partLifetime is how long a part outlives its publisher.
 	partLifetime = time.Minute
-	// partsPerCall is how many parts are written or read in one call, existsPerCall how
-	// many are asked for.
+	// partsPerCall is how many parts are written or read in one call, existsPerCall and
+	// headsPerCall how many are asked for, and have their heads read.
 	partsPerCall  = 16
 	existsPerCall = 512
+	headsPerCall  = 512
 )
 
 // publisher sends what the outbox has. One goroutine owns it.
 type publisher struct {
 	bus      *Bus
 	sequence uint64
-	beacons  int
+	// beacons is the number of the last beacon, whether it was sent or not.
+	beacons uint64
 	// away says that the last call failed: batches are left to the parts then.
 	away bool
 	// warned says that it was logged that nobody is told.
@@ -88,10 +90,10 @@ func (p *publisher) flush(ctx context.Context) {
 func (p *publisher) beacon(ctx context.Context) {
 	p.flush(ctx)
 	sequence, parts := p.sequence, p.bus.outbox.parts()
-	p.away = !p.store(ctx, parts)
 	p.beacons++
+	p.away = !p.store(ctx, parts)
 	if !p.away {
-		p.send(ctx, &message{kind: beacon, sequence: sequence, parts: uint64(parts)})
+		p.send(ctx, &message{kind: beacon, moment: p.beacons, sequence: sequence, parts: uint64(parts)})
 	}
 	if ctx.Err() == nil { // otherwise it was we who gave up
 		p.show()
@@ -159,10 +161,10 @@ func (p *publisher) storeSome(ctx context.Context, from, to int, all bool) bool 
 	stored := p.bus.try(ctx, func(ctx context.Context) error {
 		pipe := p.bus.server.client.Pipeline()
 		for index := from; index < to; index++ {
-			refresh := all || index%refreshBeacons == p.beacons%refreshBeacons
-			if states := p.bus.outbox.takePart(index, refresh); states != nil {
+			refresh := all || uint64(index)%refreshBeacons == p.beacons%refreshBeacons // #nosec G115 -- from zero on
+			if states, changed := p.bus.outbox.takePart(index, p.beacons, refresh); states != nil {
 				taken = append(taken, index)
-				p.put(ctx, pipe, index, states)
+				p.put(ctx, pipe, index, &message{kind: part, moment: changed, states: states})
 			}
 		}
 		if len(taken) == 0 {
@@ -179,10 +181,9 @@ func (p *publisher) storeSome(ctx context.Context, from, to int, all bool) bool 
 	return stored
 }
 
-func (p *publisher) put(ctx context.Context, pipe redis.Pipeliner, index int, states []persistence.StockState) {
-	sealed := p.bus.server.seal.sealMessage(&message{kind: part, publisher: p.bus.self, sequence: p.sequence,
-		parts: uint64(index), states: states}) // #nosec G115 -- from zero on
-	pipe.Set(ctx, p.bus.partName(p.bus.self, index), sealed, partLifetime)
+func (p *publisher) put(ctx context.Context, pipe redis.Pipeliner, index int, m *message) {
+	m.publisher, m.sequence, m.parts = p.bus.self, p.sequence, uint64(index) // #nosec G115 -- from zero on
+	pipe.Set(ctx, p.bus.partName(p.bus.self, index), p.bus.server.seal.sealMessage(m), partLifetime)
 }
 
 func (b *Bus) partName(publisher persistence.Publisher, index int) string {
