@@ -130,12 +130,18 @@ func (p *process) cpuSeconds() (float64, error) {
 const clockTicksPerSecond = 100
 
 // peakMemory returns the most memory that the process had resident so far, in MiB.
-func (p *process) peakMemory() (float64, error) {
+func (p *process) peakMemory() (float64, error) { return p.memory("VmHWM") }
+
+// residentMemory returns the memory that the process has resident, in MiB.
+func (p *process) residentMemory() (float64, error) { return p.memory("VmRSS") }
+
+// memory reads a line of the process' status, in MiB.
+func (p *process) memory(name string) (float64, error) {
 	data, err := os.ReadFile("/proc/" + strconv.Itoa(p.command.Process.Pid) + "/status")
 	if err != nil {
 		return 0, fmt.Errorf("read the memory: %w", err)
 	}
-	_, after, found := strings.Cut(string(data), "\nVmHWM:")
+	_, after, found := strings.Cut(string(data), "\n"+name+":")
 	fields := strings.Fields(after)
 	if !found || len(fields) == 0 {
 		return 0, errors.New("read the memory: unknown format")

@@ -21,6 +21,7 @@ type commands struct {
 	Flash   flashCommand   `cmd:"" help:"Sell as customers come, whether or not the server keeps up, and check what became of every order."`
 	Flat    flatCommand    `cmd:"" help:"Measure durable orders over HTTP with few and with many products on sale."`
 	Paired  pairedCommand  `cmd:"" help:"Sell in health and beside a Redis that is dead, a Postgres that is stalled or a flood of logins, in pairs, and compare."`
+	Watch   watchCommand   `cmd:"" help:"Show one product to many connections and measure how fast, at what cost, and what stalled ones cost; also beside a peer."`
 	Replay  replayCommand  `cmd:"" help:"Send a retailer's real orders, and check that every one was decided truly."`
 	Ceiling ceilingCommand `cmd:"" help:"Serve a constant answer: the ceiling that share compares with."`
 }
