@@ -32,10 +32,6 @@ func (s *shard) keep(c *client, now inventory.Instant) {
 		c.warned = true
 		s.say(c, expiringFrame(c.format, c.until), now)
 	}
-	if c.demotion > 0 && c.blockedSince == 0 && now-c.clearSince >= promotionTime {
-		c.clearSince = now
-		c.demote(-1)
-	}
 	switch {
 	case c.pongBy != 0 && inventory.Instant(c.heard.Load()) >= c.pinged:
 		c.pongBy = 0
@@ -47,6 +43,10 @@ func (s *shard) keep(c *client, now inventory.Instant) {
 		c.pingAt = now + s.hub.about(pingInterval, 5)
 		c.pinged, c.pongBy = now, now+pongTimeMax
 		s.say(c, seal(pingFrame, unsealed(0)), now)
+	}
+	if c.demotion > 0 && c.blockedSince == 0 && now-c.clearSince >= promotionTime {
+		c.clearSince = now
+		c.demote(-1)
 	}
 	if c.waiting() && c.blockedSince == 0 {
 		s.flush(c, now) // a panic has kept a sweep from it

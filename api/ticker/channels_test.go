@@ -316,6 +316,27 @@ func TestMessagePack(t *testing.T) {
 	require.EqualValues(t, closeUnsupported, code)
 }
 
+// Whoever changes lanes misses nothing: what its new lane was told of before it came is told
+// to it. (A demoted client was once left with an old version for good.)
+func TestAChangeOfLanesMissesNothing(t *testing.T) {
+	h := newHarness(t)
+	product := h.board.put(1, 1_000)
+	p := h.connect()
+	p.subscribe(`,"hz":0.2`, product)
+	require.Equal(t, "s", p.read()["t"])
+	for _, step := range []int{1, -1} {
+		h.board.hold(product)
+		h.sweep(1)
+		h.hub.everyShard(func(s *shard) {
+			for _, c := range s.clients {
+				c.demote(step)
+				s.flush(c, h.clock.Now())
+			}
+		})
+		require.Equal(t, "u", p.read()["t"])
+	}
+}
+
 // A client that does not keep up is served more slowly, by some lanes at most, and rises
 // again when it has read all for some time.
 func TestSlowClientsAreDemoted(t *testing.T) {

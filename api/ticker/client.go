@@ -129,13 +129,6 @@ func (s *subscription) unmark() {
 	}
 }
 
-// move puts a subscription into another lane, or all of a client with another demotion.
-func (s *subscription) move(change func()) {
-	s.audience.leave(s)
-	change()
-	s.audience.join(s)
-}
-
 // demote serves a client that does not keep up with the lane below, or with a negative
 // step one that does with the lane above.
 func (c *client) demote(step int) {
@@ -144,6 +137,15 @@ func (c *client) demote(step int) {
 	}
 	c.demotion = uint8(int(c.demotion) + step) // #nosec G115 -- between 0 and demotionMax
 	for _, s := range c.subscriptions {
-		s.audience.join(s)
+		s.enter()
+	}
+}
+
+// enter puts a subscription into the lane where it is served from now on. Its new lane may
+// have been told what it has not: it is asked itself.
+func (s *subscription) enter() {
+	s.audience.join(s)
+	if s.lane() != lanePaused {
+		s.mark()
 	}
 }

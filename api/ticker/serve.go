@@ -158,11 +158,9 @@ func (s *shard) rate(c *client, asked *command, ok *message) *refusal {
 		if !asked.all && !asked.asksFor(changed.audience.topic.channel) {
 			continue
 		}
-		paused := changed.lane() == lanePaused
-		changed.move(func() { changed.asked = uint8(asked.lane) }) // #nosec G115 -- few lanes
-		if paused {
-			changed.mark() // much may have happened
-		}
+		changed.audience.leave(changed)
+		changed.asked = uint8(asked.lane) // #nosec G115 -- few lanes
+		changed.enter()
 	}
 	writeHertz(ok, "hz", &lanes[asked.lane])
 	return nil

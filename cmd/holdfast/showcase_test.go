@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -13,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fasthttp/websocket"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -76,6 +77,7 @@ type spectator struct {
 // spectate watches a product until the test ends.
 func spectate(t *testing.T, at site, product string) *spectator {
 	s := &spectator{watcher: at.watch(product)}
+	require.NoError(t, s.SetReadDeadline(time.Time{}))
 	var reading sync.WaitGroup
 	reading.Go(s.follow)
 	t.Cleanup(func() {
@@ -88,7 +90,7 @@ func spectate(t *testing.T, at site, product string) *spectator {
 func (s *spectator) follow() {
 	for {
 		_, data, err := s.ReadMessage()
-		if websocket.IsUnexpectedCloseError(err) || err != nil && strings.Contains(err.Error(), "EOF") {
+		if err != nil && !errors.Is(err, net.ErrClosed) {
 			s.t.Errorf("a ticker has closed: %v", err)
 		}
 		if err != nil {
