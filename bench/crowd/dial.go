@@ -47,7 +47,7 @@ func (c *Crowd) upgrade(descriptor, number int) (early []byte, err error) {
 	if err := syscall.Bind(descriptor, &source); err != nil {
 		return nil, fmt.Errorf("bind to %v: %w", source.Addr, err)
 	}
-	if err := syscall.Connect(descriptor, &syscall.SockaddrInet4{Port: int(c.address.Port()), Addr: c.address.Addr().As4()}); err != nil {
+	if err := connect(descriptor, &syscall.SockaddrInet4{Port: int(c.address.Port()), Addr: c.address.Addr().As4()}); err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", c.address, err)
 	}
 	if err := writeAll(descriptor, c.request); err != nil {
@@ -77,6 +77,19 @@ func (c *Crowd) tune(descriptor int) error {
 		errs = append(errs, syscall.SetsockoptInt(descriptor, syscall.SOL_SOCKET, syscall.SO_RCVBUF, c.options.ReceiveBytes))
 	}
 	return errors.Join(errs...)
+}
+
+// connect connects. A signal that comes meanwhile ends the wait and not the attempt.
+func connect(descriptor int, to *syscall.SockaddrInet4) error {
+	for {
+		switch err := syscall.Connect(descriptor, to); err { //nolint:errorlint // a system call does not wrap
+		case syscall.EINTR:
+		case nil, syscall.EISCONN:
+			return nil
+		default:
+			return err
+		}
+	}
 }
 
 func writeAll(descriptor int, data []byte) error {
