@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"time"
 )
 
@@ -24,8 +25,10 @@ type Watch struct {
 	Holdfast, Peer string
 	// Connections is how many watch, Full how many more do so through api/client/ticker.
 	Connections, Full int
-	// Hertz is how often they want to be told at most, Changes how often the stock changes in
-	// a second.
+	// Hertz is how often a connection is told in a second, and Changes how often the stock
+	// changes; zero is twice as often. When Hertz is none of the rates that the server has, the
+	// next higher one is asked for and the stock changes Hertz times a second, which must be
+	// all: so every server tells as often.
 	Hertz, Changes float64
 	// Duration is how long that is measured.
 	Duration time.Duration
@@ -47,6 +50,9 @@ type Watch struct {
 	CompareStalled bool
 	// Out takes progress and table.
 	Out io.Writer
+
+	// asked is the rate that servers are asked for.
+	asked float64
 }
 
 // WatchRatios are the medians of what is compared, the second arm to the first; zero is what
@@ -65,8 +71,6 @@ var ErrWatch = errors.New("watching found faults")
 const (
 	watchConnectionsMax = 60_000
 	watchFullMax        = 1_000
-	watchHertzMin       = 0.2
-	watchHertzMax       = 20
 	watchChangesMax     = 100_000
 	watchDurationMax    = 10 * time.Minute
 	watchRoundsMax      = 100
@@ -139,15 +143,42 @@ func (w *Watch) arms() []watchArm {
 	return arms
 }
 
+// serverRates are how often the server tells a connection at most, from the slowest.
+var serverRates = []float64{0.2, 0.5, 1, 2, 5, 10, 20}
+
+// fillRates finds the rate to ask for, and how often the stock changes when nobody says so.
+func (w *Watch) fillRates() error {
+	i := slices.IndexFunc(serverRates, func(rate float64) bool { return rate >= w.Hertz })
+	if i < 0 || w.Hertz < serverRates[0] {
+		return fmt.Errorf("%g times a second is not from %g to %g", w.Hertz, serverRates[0], serverRates[len(serverRates)-1])
+	}
+	w.asked = serverRates[i]
+	exact := w.asked == w.Hertz
+	switch {
+	case w.Changes == 0 && exact:
+		w.Changes = 2 * w.Hertz
+	case w.Changes == 0:
+		w.Changes = w.Hertz
+	case !exact && w.Changes != w.Hertz:
+		return fmt.Errorf("the server tells 20, 10, 5, 2, 1, 0.5 or 0.2 times a second: with %g changes/s nobody is told %g times", w.Changes, w.Hertz)
+	}
+	if !exact && len(w.CompareChanges) > 0 {
+		return fmt.Errorf("changes are compared at a rate of the server, and %g is none", w.Hertz)
+	}
+	return nil
+}
+
 // validate finds what cannot be run.
 func (w *Watch) validate() error {
+	if err := w.fillRates(); err != nil {
+		return err
+	}
 	for _, bound := range []struct {
 		name              string
 		value, least, max float64
 	}{
 		{"connections", float64(w.Connections), 1, watchConnectionsMax},
 		{"full clients", float64(w.Full), 0, watchFullMax},
-		{"hertz", w.Hertz, watchHertzMin, watchHertzMax},
 		{"changes/s", w.Changes, 0.1, watchChangesMax},
 		{"seconds", w.Duration.Seconds(), 0.1, watchDurationMax.Seconds()},
 		{"stalled connections", float64(w.Stalled), 0, float64(w.Connections - 1)},
@@ -179,7 +210,7 @@ func (w *Watch) validate() error {
 // framesMax is how many frames there can be: what is changed more often than a client wants to
 // know is told as often as that, and a little more for changes of phase and what is late.
 func (w *Watch) framesMax() float64 {
-	return 1.3 * float64(w.Connections) * w.Hertz * (w.Duration.Seconds() + 5)
+	return 1.3 * float64(w.Connections) * w.asked * (w.Duration.Seconds() + 5)
 }
 
 // rateMax is the most orders in a second of an arm.

@@ -40,7 +40,8 @@ type watchRow struct {
 	// memory is KiB for an idle connection.
 	memory float64
 	stall  *watchStall
-	full   fullRow
+	// checked are the states that full clients have checked.
+	checked int64
 }
 
 // ordersSeconds is the server's processor time for all but watching.
@@ -172,7 +173,7 @@ func (r *watchRun) sellAlone(ctx context.Context) error {
 // sell places the orders of the arm, all of which must be accepted.
 func (r *watchRun) sell(ctx context.Context, duration time.Duration) ([]flashEntry, error) {
 	rate := r.arm.changes + r.arm.others
-	orders := flashOrders{perSecond: rate, duration: duration, products: []uint32{r.product}, connections: watchDrivers,
+	orders := flashOrders{perSecond: rate, duration: duration, products: []uint32{r.product}, connections: min(1+int(rate/2), watchDriversMax),
 		overrun: flashOverrunMax, bar: Flash{}.newBar("", 0)}
 	if r.arm.others > 0 {
 		orders.products, orders.hot = []uint32{r.product, r.other}, r.arm.changes/rate
@@ -260,7 +261,7 @@ func (r *watchRun) evaluate(entries []flashEntry) error {
 		return fmt.Errorf("%d frames found no room in the record: the clients were told more often than they asked for", lost)
 	}
 	r.row.times = timesOf(changes, r.Connections-r.Stalled, recorded)
-	r.row.full = r.full.row()
+	r.row.checked = r.full.shown()
 	if r.row.stall != nil {
 		recorded, _ := r.deaf.Records() // that of those who stall may be incomplete
 		r.row.stall.evaluate(changes, r.Stalled, recorded)

@@ -66,15 +66,15 @@ func cells(l latencies) string {
 
 // printLoad says what it cost, and whether the generator did its part.
 func (r *watchReport) printLoad() error {
-	table := r.table("round\tserver\torders\tserver cores\tof that orders\tgenerator cores\tB/frame\tbefore the answer\tsent late p99 ms\tschedule\tfull clients")
+	table := r.table("round\tserver\torders\tserver cores\tof that orders\tgenerator cores\tB/frame\tbefore the answer\tsent late p99 ms\tschedule\tstates checked whole")
 	r.each(func(round int, row *watchRow) {
 		late, schedule := float64(row.late.ValueAtPercentile(99))/1e3, "kept"
 		if late > milliseconds(flashLateMax) {
 			schedule = "NOT KEPT"
 		}
 		seconds := row.took.Seconds()
-		fmt.Fprintf(table, "%d\t%s\t%d\t%.3f\t%.3f\t%.3f\t%.0f\t%d\t%.2f\t%s\t%s\t\n", round, row.arm.name, row.orders, row.server/seconds, row.ordersSeconds()/seconds,
-			row.generator/seconds, float64(row.bytes)/float64(max(row.frames, 1)), row.times.early, late, schedule, row.full)
+		fmt.Fprintf(table, "%d\t%s\t%d\t%.3f\t%.3f\t%.3f\t%.0f\t%d\t%.2f\t%s\t%d\t\n", round, row.arm.name, row.orders, row.server/seconds, row.ordersSeconds()/seconds,
+			row.generator/seconds, float64(row.bytes)/float64(max(row.frames, 1)), row.times.early, late, schedule, row.checked)
 	})
 	return table.Flush()
 }
@@ -102,8 +102,8 @@ func (s *watchRow) figures() WatchRatios {
 
 // printMedians prints the medians of each arm.
 func (r *watchReport) printMedians() {
-	fmt.Fprintf(r.Out, "\n%d connections (%d of them may stall) and %d full clients at %g Hz, %s, for %s; medians of %d rounds.\n", r.Connections, r.Stalled, r.Full, r.Hertz,
-		r.Protocol, r.Duration, len(r.rounds))
+	fmt.Fprintf(r.Out, "\n%d connections (%d of them may stall) and %d full clients at %g Hz (the server is asked for %g), %s, for %s; medians of %d rounds.\n", r.Connections, r.Stalled, r.Full, r.Hertz,
+		r.asked, r.Protocol, r.Duration, len(r.rounds))
 	fmt.Fprintln(r.Out, "seen: from the HTTP answer to a change until its version or a later one was shown; age: from the answer to the change of a frame's version.")
 	for i, arm := range r.arms {
 		of := func(figure func(WatchRatios) float64) float64 {

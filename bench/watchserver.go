@@ -18,8 +18,9 @@ import (
 const (
 	// watchCustomers order in turn.
 	watchCustomers = 1_000
-	// watchDrivers are the connections that send orders.
-	watchDrivers = 64
+	// watchDriversMax bounds the connections that send orders. At a low rate there are fewer:
+	// the server gives up who connects and sends nothing for some seconds.
+	watchDriversMax = 64
 	// peerProduct is what the peer sells.
 	peerProduct = "01890a5d-ac96-774b-bcce-b302099a8057"
 )
@@ -57,7 +58,7 @@ func (w *Watch) openPeer(ctx context.Context) (_ *watchServer, err error) {
 		return nil, err
 	}
 	started, err := start(ctx, address, "/readyz", nil, w.Peer, "--listen", address, "--product", peerProduct,
-		"--stock", strconv.Itoa(plenty), "--hertz", strconv.FormatFloat(w.Hertz, 'g', -1, 64))
+		"--stock", strconv.Itoa(plenty), "--hertz", strconv.FormatFloat(w.asked, 'g', -1, 64))
 	if err != nil {
 		return nil, err
 	}
@@ -86,9 +87,9 @@ func (s *watchServer) dialect(w *Watch) crowd.Dialect {
 	case s.peer:
 		return crowd.Centrifuge(product)
 	case w.Protocol == ProtocolMsgpack:
-		return crowd.Msgpack(product, w.Hertz)
+		return crowd.Msgpack(product, w.asked)
 	}
-	return crowd.JSON(product, w.Hertz)
+	return crowd.JSON(product, w.asked)
 }
 
 // drain waits until nothing is left to do of the orders.

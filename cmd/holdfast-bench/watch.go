@@ -13,8 +13,8 @@ type watchCommand struct {
 	Peer           string        `help:"Path of the program of bench/peers (make peers), which is measured in the same rounds." type:"existingfile" placeholder:"FILE"`
 	Connections    int           `help:"Connections that watch one product." default:"1000"`
 	Full           int           `help:"Clients of api/client/ticker that watch too and check all that they are told." default:"4"`
-	Hz             float64       `help:"How often in a second a connection wants to be told at most." default:"20"`
-	Changes        float64       `help:"How often in a second the stock changes." default:"40"`
+	Hz             float64       `help:"How often in a second a connection is told." default:"20"`
+	Changes        float64       `help:"How often in a second the stock changes; 0 is twice --hz, or --hz when that is no rate of the server." default:"0"`
 	Duration       time.Duration `help:"Length of each measurement." default:"10s"`
 	Stalled        int           `help:"How many of the connections stop reading, again and again." default:"0"`
 	Stall          time.Duration `help:"How long they do, each time. A server gives up who does not read for 10 seconds." default:"8s"`

@@ -41,6 +41,8 @@ var theWalls = walls{
 	{pkg: "api/client"},
 	{pkg: "api/ticker", imports: []string{"inventory", "persistence", "internal/clock"},
 		tests: []string{"persistence/hints", "persistence/local", "persistence/persistencetest"}},
+	// Its tests speak to the real hub.
+	{pkg: "api/client/ticker", tests: []string{"inventory", "internal/clock", "api/ticker"}},
 	{pkg: "api", imports: []string{"inventory", "persistence", "actors", "api/ticker", "internal/..."},
 		tests: []string{"persistence/local", "persistence/persistencetest", "persistence/postgres", "persistence/redis", "persistence/sqlite"}},
 
@@ -50,7 +52,7 @@ var theWalls = walls{
 		tests: []string{"persistence/persistencetest"}},
 
 	// Beside the product: it knows the API from outside.
-	{pkg: "bench/...", imports: []string{"bench/...", "api/client", "internal/clock", "internal/progress", "internal/retail/...", "internal/testserver"}},
+	{pkg: "bench/...", imports: []string{"bench/...", "api/client/...", "internal/clock", "internal/progress", "internal/retail/...", "internal/testserver"}},
 	{pkg: "cmd/holdfast-bench", imports: []string{"bench/..."}},
 }
 
