@@ -10,6 +10,9 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LINKER_FLAGS := -s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)
 LINTER := $(GO) tool -modfile=tools/go.mod golangci-lint
+# bench/peers is a module of its own, so that the product does not depend on it.
+PEERS := bench/peers
+PEERS_LINTER := $(GO) tool -modfile=../../tools/go.mod golangci-lint
 
 # How long each fuzz target runs.
 FUZZTIME ?= 20s
@@ -28,7 +31,7 @@ MEMORY_ORDERS ?= 1000000
 # Further flags of go test, such as -count=1 or -run TestName.
 TESTFLAGS ?=
 
-.PHONY: help run build test race lint fuzz bench bench-project bench-search check test-crash test-outages test-memory test-holds sabotage clean
+.PHONY: help run build peers test race lint fuzz bench bench-project bench-search check test-crash test-outages test-memory test-holds sabotage clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,12 +42,19 @@ run: build ## Build and serve on http://127.0.0.1:8080 with a catalogue and a fl
 build: ## Build the commands into bin/. The first build takes a few minutes.
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LINKER_FLAGS)' -o bin/ ./cmd/...
 
+peers: ## Build bench/peers/bin/peer, the server on centrifuge that holdfast-bench watch --peer compares with.
+	cd $(PEERS) && CGO_ENABLED=0 $(GO) build -trimpath -o bin/peer .
+
+# bench/peers is a module of its own. Its tests come first: nothing may follow the last line
+# of the others.
 test: ## Run all tests.
+	cd $(PEERS) && $(GO) test $(TESTFLAGS) ./...
 	$(GO) test $(TESTFLAGS) ./...
 
 # bench/blackbox is another program, which kills servers that are not built for the detector:
 # there is nothing for it to find.
 race: ## Run all tests with the race detector. Needs a C compiler.
+	cd $(PEERS) && CGO_ENABLED=1 $(GO) test -race $(TESTFLAGS) ./...
 	CGO_ENABLED=1 $(GO) test -race -timeout 30m $(TESTFLAGS) $$($(GO) list ./... | grep -v /bench/blackbox)
 
 lint: ## Check the format, go vet, and the linters of .golangci.yml. The first run builds the linter.
@@ -52,6 +62,7 @@ lint: ## Check the format, go vet, and the linters of .golangci.yml. The first r
 	if [[ -n "$$unformatted" ]]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(LINTER) run ./...
+	cd $(PEERS) && $(GO) vet ./... && $(PEERS_LINTER) run --config ../../.golangci.yml ./...
 
 fuzz: ## Run each fuzz target for FUZZTIME (20s).
 	@grep -rEo --include='*_test.go' '^func Fuzz\w+' . | sed -E 's/:func /:/' | while IFS=: read -r file target; do \
@@ -93,5 +104,5 @@ sabotage: ## Break the code on purpose, one fault at a time, and expect the test
 	$(GO) run ./internal/sabotage
 
 clean: ## Remove what was built and cached test results. The data stays.
-	rm -rf bin
+	rm -rf bin $(PEERS)/bin
 	$(GO) clean -testcache

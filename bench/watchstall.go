@@ -11,7 +11,7 @@ import (
 const (
 	// deafReceiveBytes is what is asked of the kernel for a connection that stalls, so that
 	// the server feels it soon.
-	deafReceiveBytes = 4 << 10
+	deafReceiveBytes = 2 << 10
 	// resumeDuration is how long those who stalled read before they stall again.
 	resumeDuration = 2 * time.Second
 	// currentAge is how old a state may be that counts as current: the server looks at the

@@ -59,7 +59,7 @@ func main() {
 
 // parse reads the flags.
 func parse(arguments []string) (o options, err error) {
-	flags := flag.NewFlagSet("peer", flag.ContinueOnError)
+	flags := flag.NewFlagSet("peers", flag.ContinueOnError)
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:8097", "address of HTTP and WebSockets")
 	flags.StringVar(&o.product, "product", "01890a5d-ac96-774b-bcce-b302099a8057", "id of the product")
 	flags.Int64Var(&o.stock, "stock", 1_000_000_000, "units that it has")
@@ -69,7 +69,7 @@ func parse(arguments []string) (o options, err error) {
 		return o, err
 	}
 	switch {
-	case o.hertz <= 0 || o.hertz > 1000:
+	case !(o.hertz > 0 && o.hertz <= 1000):
 		return o, fmt.Errorf("%g publications in a second are not above 0 and up to 1000", o.hertz)
 	case o.stock < 0 || o.writeDelay < 0 || o.product == "":
 		return o, errors.New("the stock and the delay are not negative, and the product has an id")
