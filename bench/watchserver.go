@@ -103,9 +103,9 @@ func (s *watchServer) drain(ctx context.Context) error {
 const (
 	// memoryTries bounds how often the memory is read until it has settled, memoryPause is the
 	// time between, and memorySettled the part by which it may still have changed.
-	memoryTries   = 20
-	memoryPause   = 500 * time.Millisecond
-	memorySettled = 0.002
+	memoryTries   = 8
+	memoryPause   = 200 * time.Millisecond
+	memorySettled = 0.005
 	// collectTimeout bounds one collection of garbage.
 	collectTimeout = 30 * time.Second
 )

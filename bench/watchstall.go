@@ -13,7 +13,7 @@ const (
 	// the server feels it soon.
 	deafReceiveBytes = 2 << 10
 	// resumeDuration is how long those who stalled read before they stall again.
-	resumeDuration = 2 * time.Second
+	resumeDuration = time.Second
 	// currentAge is how old a state may be that counts as current: the server looks at the
 	// stock 20 times a second.
 	currentAge = 250 * time.Millisecond

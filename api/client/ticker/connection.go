@@ -33,7 +33,6 @@ type connection struct {
 }
 
 func newConnection(client *Client, socket *websocket.Conn) *connection {
-	socket.SetReadLimit(messageBytesMax)
 	return &connection{client: client, socket: socket, wanted: make(chan struct{}, 1), dead: make(chan struct{}), answers: map[int64]chan *wire{},
 		products: map[uint64]string{}}
 }
@@ -56,6 +55,7 @@ func (c *connection) leave() {
 
 // serve reads until the connection ends.
 func (c *connection) serve(ctx context.Context) *ending {
+	c.socket.SetReadLimit(messageBytesMax)
 	ctx, cancel := context.WithCancel(ctx)
 	var keeping sync.WaitGroup
 	err := c.read(ctx, &keeping)

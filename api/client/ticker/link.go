@@ -54,7 +54,7 @@ func (c *Client) take(conn *connection, message *wire, data []byte) error {
 	}
 	held := c.channels[name]
 	if held == nil {
-		return nil // it was unsubscribed a moment ago
+		return nil // it was unsubscribed a moment ago, or is the connection itself
 	}
 	if err := held.take(conn, message, data); err != nil {
 		return fmt.Errorf("a message about %s: %w", name, err)
@@ -77,6 +77,8 @@ func (c *connection) about(message *wire) (string, error) {
 		return message.name, nil
 	case message.Kind == "sys":
 		return "sys", nil
+	case message.Kind != "s" && message.Kind != "u" && message.Kind != "m":
+		return "", nil
 	}
 	id, err := c.identify(&message.row)
 	return productPrefix + id, err

@@ -26,6 +26,38 @@ func checkPacked(data []byte) error {
 	return err
 }
 
+// errPackedList is returned for what should be a list.
+var errPackedList = errors.New("a value in msgpack is no list")
+
+// splitPacked returns the elements of a list. The library would drop those that are nil.
+func splitPacked(data []byte) (elements []raw, err error) {
+	if err := checkPacked(data); err != nil {
+		return nil, err
+	}
+	count, rest := 0, data
+	switch first := data[0]; {
+	case first == 0xc0:
+		return nil, nil
+	case first&0xf0 == 0x90:
+		count, rest = int(first&0x0f), data[1:]
+	case first == 0xdc:
+		count, rest = int(binary.BigEndian.Uint16(data[1:])), data[3:]
+	case first == 0xdd:
+		count, rest = int(binary.BigEndian.Uint32(data[1:])), data[5:]
+	default:
+		return nil, errPackedList
+	}
+	elements = make([]raw, count) // no more than there are bytes
+	for i := range elements {
+		after, err := skipPacked(rest, 1)
+		if err != nil {
+			return nil, err
+		}
+		elements[i], rest = raw(rest[:len(rest)-len(after)]), after
+	}
+	return elements, nil
+}
+
 // packedHead says of a first byte how many bytes of length follow, or how many of value, and
 // how many values.
 type packedHead struct{ length, value, values int }

@@ -162,9 +162,7 @@ func (msgpackCodec) decode(data []byte, into any) error {
 	return decoder.Decode(into)
 }
 
-func (c msgpackCodec) list(data []byte) (elements []raw, err error) {
-	return elements, c.decode(data, &elements)
-}
+func (msgpackCodec) list(data []byte) ([]raw, error) { return splitPacked(data) }
 
 // errPositions is returned for a list that is no row.
 var errPositions = errors.New("a row has not eight numbers, with a phase that is known")
