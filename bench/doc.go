@@ -17,6 +17,7 @@
 // open loop and says how long customers wait: orders are due when they are due, and
 // their time runs from then. [Paired] is the same loop, in health and beside a service that
 // fails, and quotes ratios. Open loops say of the generator how far it kept to its
-// schedule. [Flash] and [Replay] also judge: what the API says at the end must be what it
-// answered before.
+// schedule. [Watch] shows a product to thousands of connections, and can do so beside a
+// peer. [Flash], [Watch] and [Replay] also judge: what the API says at the end must be what
+// it answered before, and what every connection shows.
 package bench

@@ -81,15 +81,15 @@ func (r *watchReport) printLoad() error {
 
 // printStalls says how connections that stalled were served.
 func (r *watchReport) printStalls() error {
-	table, any := r.table("round\tserver\tstalled\treturns\tstale frames first p50\tmax\tversions skipped p50\tnever current\tserver KiB/stalled\tkernel KiB/stalled\tgiven up"), false
+	table, stalled := r.table("round\tserver\tstalled\treturns\tstale frames first p50\tmax\tversions skipped p50\tnever current\tserver KiB/stalled\tkernel KiB/stalled\tgiven up"), false
 	r.each(func(round int, row *watchRow) {
 		if s := row.stall; s != nil {
-			any = true
+			stalled = true
 			fmt.Fprintf(table, "%d\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%.2f\t%.2f\t%d\t\n", round, row.arm.name, r.Stalled, s.returns, s.stale.ValueAtPercentile(50), s.stale.Max(),
 				s.skipped.ValueAtPercentile(50), s.never, s.memory, s.unsent, s.closed)
 		}
 	})
-	if !any {
+	if !stalled {
 		return nil
 	}
 	return table.Flush()

@@ -16,8 +16,6 @@ const (
 	maskBit  = 0x80
 	// messageBytesMax bounds what a server sends in one message: the buffer of a loop.
 	messageBytesMax = 64 << 10
-	// maskBytes are the four bytes of a mask. Clients must mask; with zeros it changes nothing.
-	maskBytes = 4
 )
 
 // frame is one frame of a server.
@@ -59,7 +57,7 @@ func nextFrame(data []byte) (f frame, size int, broken bool) {
 	return frame{data[0] & 0x0f, data[head:size]}, size, false
 }
 
-// appendFrame appends a frame of a client.
+// appendFrame appends a frame of a client. Clients must mask; with zeros it changes nothing.
 func appendFrame(dst []byte, operation byte, payload string) []byte {
 	dst = append(dst, finalBit|operation)
 	if len(payload) <= 125 {

@@ -201,7 +201,8 @@ func (c *channel) news() Update {
 	}
 	if !isBoard(c.name) {
 		for _, f := range c.facts { // there is one at most
-			u.Facts = &f
+			told := f
+			u.Facts = &told
 		}
 	} else if c.replaced || len(c.changed)+len(c.gone)+len(c.facts) > 0 {
 		u.Board = c.boardNews()

@@ -49,7 +49,7 @@ const leaveTimeout = time.Second
 
 // leave ends the connection from this side. The reader then ends.
 func (c *connection) leave() {
-	_ = c.socket.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(leaveTimeout)) // it ends either way
+	_ = c.socket.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(leaveTimeout)) //nolint:forbidigo // the kernel keeps the deadline
 	_ = c.socket.Close()
 }
 
@@ -73,7 +73,7 @@ var errSilent = errors.New("the server was silent for too long")
 // read reads messages. With the first one, which is hello, the connection is used.
 func (c *connection) read(ctx context.Context, keeping *sync.WaitGroup) error {
 	for {
-		if err := c.socket.SetReadDeadline(time.Now().Add(c.client.options.SilenceMax)); err != nil {
+		if err := c.socket.SetReadDeadline(time.Now().Add(c.client.options.SilenceMax)); err != nil { //nolint:forbidigo // the kernel keeps the deadline
 			return fmt.Errorf("set a deadline: %w", err)
 		}
 		kind, data, err := c.socket.ReadMessage()
@@ -194,7 +194,7 @@ func (c *connection) send(asked *command) error {
 	}
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	if err := c.socket.SetWriteDeadline(time.Now().Add(c.client.options.AttemptTimeout)); err != nil {
+	if err := c.socket.SetWriteDeadline(time.Now().Add(c.client.options.AttemptTimeout)); err != nil { //nolint:forbidigo // the kernel keeps the deadline
 		return fmt.Errorf("set a deadline: %w", err)
 	}
 	if err := c.socket.WriteMessage(c.client.codec.message(), data); err != nil {

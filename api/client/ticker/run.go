@@ -66,14 +66,14 @@ func (c *Client) live(ctx context.Context) (lived time.Duration, end *ending) {
 	if end != nil {
 		return 0, end
 	}
-	began := time.Now()
+	began := time.Now() //nolint:forbidigo // how long a connection lived
 	conn := newConnection(c, socket)
 	stop := context.AfterFunc(ctx, conn.leave)
 	end = conn.serve(ctx)
 	if !stop() {
 		end = &ending{err: ctx.Err()}
 	}
-	return time.Since(began), end
+	return time.Since(began), end //nolint:forbidigo // how long a connection lived
 }
 
 // answerBytesMax bounds what is read of an answer that refuses.
