@@ -2,6 +2,7 @@ package ticker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -22,6 +23,7 @@ type stage struct {
 	lock    sync.Mutex
 	scripts []func(*actor)
 	header  []http.Header
+	asked   []string
 }
 
 // actor plays the server on one connection.
@@ -39,6 +41,7 @@ func newStage(t *testing.T, protocol Protocol, scripts ...func(*actor)) *stage {
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.lock.Lock()
 		play := s.scripts[0]
+		s.asked = append(s.asked, r.RequestURI)
 		if s.header = append(s.header, r.Header.Clone()); len(s.scripts) > 1 {
 			s.scripts = s.scripts[1:]
 		}
@@ -367,6 +370,24 @@ func TestATokenIsRenewed(t *testing.T) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	require.Equal(t, "Bearer token-1", s.header[0].Get("Authorization"))
+}
+
+// A ticket goes with the address, another one with each connection, and whoever gets none is
+// not let in but tries again.
+func TestATicketOpensAConnectionOnce(t *testing.T) {
+	s := newStage(t, JSON, func(a *actor) { a.greet(); a.UnderlyingConn().Close() }, func(a *actor) { a.greet(); a.stay() })
+	options, asked := s.options(JSON), 0
+	options.Ticket = func(context.Context) (string, error) {
+		if asked++; asked == 2 {
+			return "", errors.New("no ticket")
+		}
+		return fmt.Sprintf("a/%d", asked), nil
+	}
+	run(t, options)
+	require.Eventually(t, func() bool { s.lock.Lock(); defer s.lock.Unlock(); return len(s.asked) == 2 }, patience, time.Millisecond)
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	require.Equal(t, []string{"/api/ws?ticket=a%2F1", "/api/ws?ticket=a%2F3"}, s.asked)
 }
 
 // A channel that is gone is told, and can be asked for again.

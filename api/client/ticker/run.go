@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/fasthttp/websocket"
@@ -94,7 +95,7 @@ func (c *Client) dial(ctx context.Context) (*websocket.Conn, *ending) {
 		if err != nil {
 			return nil, &ending{err: fmt.Errorf("get a ticket: %w", err)}
 		}
-		address += "?ticket=" + ticket
+		address += "?ticket=" + url.QueryEscape(ticket)
 	case c.options.Token != nil:
 		token, err := c.options.Token(ctx)
 		if err != nil {
