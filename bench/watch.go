@@ -23,6 +23,9 @@ type Watch struct {
 	// Holdfast is the path of the server's binary, Peer that of bench/peers, which is
 	// measured beside it; empty is nobody.
 	Holdfast, Peer string
+	// PeerWriteDelay is how long the peer collects what it writes to a connection: above zero
+	// it takes less memory and more of the processors.
+	PeerWriteDelay time.Duration
 	// Connections is how many watch, Full how many more do so through api/client/ticker.
 	Connections, Full int
 	// Hertz is how often a connection is told in a second, and Changes how often the stock
@@ -183,6 +186,7 @@ func (w *Watch) validate() error {
 		{"seconds", w.Duration.Seconds(), 0.1, watchDurationMax.Seconds()},
 		{"stalled connections", float64(w.Stalled), 0, float64(w.Connections - 1)},
 		{"seconds of a stall", w.Stall.Seconds(), 0.1, watchStallMax.Seconds()},
+		{"seconds of the peer's delay", w.PeerWriteDelay.Seconds(), 0, 1},
 		{"rounds", float64(w.Rounds), 1, watchRoundsMax},
 		{"loops", float64(w.Loops), 1, watchLoopsMax},
 		{"frames to record", w.framesMax(), 1, watchRecordsMax},

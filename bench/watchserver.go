@@ -58,7 +58,7 @@ func (w *Watch) openPeer(ctx context.Context) (_ *watchServer, err error) {
 		return nil, err
 	}
 	started, err := start(ctx, address, "/readyz", nil, w.Peer, "--listen", address, "--product", peerProduct,
-		"--stock", strconv.Itoa(plenty), "--hertz", strconv.FormatFloat(w.asked, 'g', -1, 64))
+		"--stock", strconv.Itoa(plenty), "--hertz", strconv.FormatFloat(w.asked, 'g', -1, 64), "--write-delay", w.PeerWriteDelay.String())
 	if err != nil {
 		return nil, err
 	}

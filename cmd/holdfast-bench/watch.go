@@ -11,6 +11,7 @@ import (
 type watchCommand struct {
 	Holdfast       string        `help:"Path of the holdfast binary." default:"bin/holdfast" type:"existingfile"`
 	Peer           string        `help:"Path of the program of bench/peers (make peers), which is measured in the same rounds." type:"existingfile" placeholder:"FILE"`
+	PeerWriteDelay time.Duration `help:"How long the peer collects what it writes to a connection: above zero, such as 2ms, it takes less memory and more of the processors." default:"0s"`
 	Connections    int           `help:"Connections that watch one product." default:"1000"`
 	Full           int           `help:"Clients of api/client/ticker that watch too and check all that they are told." default:"4"`
 	Hz             float64       `help:"How often in a second a connection is told." default:"20"`
@@ -27,7 +28,7 @@ type watchCommand struct {
 
 // Run measures and prints the tables.
 func (c *watchCommand) Run(ctx context.Context) error {
-	_, err := bench.Watch{Holdfast: c.Holdfast, Peer: c.Peer, Connections: c.Connections, Full: c.Full, Hertz: c.Hz, Changes: c.Changes, Duration: c.Duration,
+	_, err := bench.Watch{Holdfast: c.Holdfast, Peer: c.Peer, PeerWriteDelay: c.PeerWriteDelay, Connections: c.Connections, Full: c.Full, Hertz: c.Hz, Changes: c.Changes, Duration: c.Duration,
 		Stalled: c.Stalled, Stall: c.Stall, Protocol: c.Protocol, Rounds: c.Rounds, Loops: c.Loops, CompareChanges: c.CompareChanges,
 		CompareStalled: c.CompareStalled, Out: os.Stdout}.Run(ctx)
 	return err
