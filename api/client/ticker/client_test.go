@@ -44,7 +44,7 @@ func TestAChannelThatIsNoneIsRefused(t *testing.T) {
 	err := c.Subscribe(soon(t), Subscription{Hertz: 20}, ProductChannel(id), ProductChannel(missing))
 	var refused *Error
 	require.ErrorAs(t, err, &refused)
-	assert.Equal(t, Error{Code: 102, Message: "There is no such product.", Channel: ProductChannel(missing)}, *refused)
+	assert.Equal(t, Error{Code: 102, Message: "There is no such channel here.", Channel: ProductChannel(missing)}, *refused)
 	version(t, c, 1)
 	require.ErrorIs(t, c.Unsubscribe(soon(t), ProductChannel(missing)), ErrNoSuchChannel)
 	require.NoError(t, c.Unsubscribe(soon(t), ProductChannel(id)))

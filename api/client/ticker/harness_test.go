@@ -32,17 +32,26 @@ type board struct {
 	stock map[inventory.ID]inventory.Stock
 }
 
-func (b *board) Sale(product inventory.ID) (*inventory.Product, inventory.Stock, bool) {
+func (b *board) Read(product inventory.ID) (hub.Reading, bool) {
 	b.lock.Lock()
 	defer b.lock.Unlock()
 	rules, found := b.rules[product]
-	return rules, b.stock[product], found
+	return hub.Reading{Rules: rules, Stock: b.stock[product], Epoch: b.epoch}, found
 }
 
-func (b *board) Epoch() uint32 {
+func (b *board) EachProduct(visit func(*inventory.Product) bool) {
 	b.lock.Lock()
 	defer b.lock.Unlock()
-	return b.epoch
+	for _, rules := range b.rules {
+		if !visit(rules) {
+			return
+		}
+	}
+}
+
+// RulesSince never knows: all is read again.
+func (b *board) RulesSince(uint64) (changed []inventory.ID, now uint64, complete bool) {
+	return nil, 0, false
 }
 
 // server is a hub behind a real listener, which can end and begin again at its address.
