@@ -57,8 +57,12 @@ func (x *exchange) begin(s *Server, route *boundRoute, ctx *fasthttp.RequestCtx)
 func (x *exchange) dress() {
 	header := &x.ctx.Response.Header
 	header.SetCanonical(headerRequestID, x.requestID)
-	for i := range securityHeaders {
-		header.SetCanonical(securityHeaders[i].name, securityHeaders[i].value)
+	headers := securityHeaders
+	if x.route.page {
+		headers = pageHeaders
+	}
+	for i := range headers {
+		header.SetCanonical(headers[i].name, headers[i].value)
 	}
 	if x.server.options.StrictTransport {
 		header.SetCanonical(headerStrictTransport, strictTransport)

@@ -49,14 +49,27 @@ var (
 	// anyone may read: it may be kept, but must be asked for again.
 	cacheNever      = []byte("no-store")
 	cacheRevalidate = []byte("no-cache")
+	// cacheForever is for what is another address when it changes: a year, the longest there is.
+	cacheForever = []byte("public, max-age=31536000, immutable")
 )
 
-// securityHeaders are on every answer. The answers are data, never pages: a
-// browser that is made to open one may load and run nothing.
+// securityHeaders are on every answer that is no page. It is data: a browser that is made to
+// open one may load and run nothing.
 var securityHeaders = []struct{ name, value []byte }{
 	{[]byte("X-Content-Type-Options"), []byte("nosniff")},
 	{[]byte("Referrer-Policy"), []byte("no-referrer")},
 	{[]byte("Content-Security-Policy"), []byte("default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")},
+}
+
+// pageHeaders are on every answer of a page's routes. A page loads what this server has and
+// nothing else: no script or style in the page itself runs, no other page may frame it, and
+// text never becomes markup (Trusted Types). The picture of a QR code is in its address.
+var pageHeaders = []struct{ name, value []byte }{
+	securityHeaders[0],
+	securityHeaders[1],
+	{[]byte("Content-Security-Policy"), []byte("default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; " +
+		"frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'")},
+	{[]byte("Cross-Origin-Opener-Policy"), []byte("same-origin")},
 }
 
 func newRequestIDPrefix() []byte {

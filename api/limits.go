@@ -120,6 +120,12 @@ const (
 	// inventory.OrderLinesMax rows.
 	exportOrdersMax = 20
 
+	// boardCopyMax is how old the board may be that a browser is sent first; its script
+	// follows it live from then on.
+	boardCopyMax = time.Second
+	// boardFilterBytesMax bounds a parameter of the board; a longer one is left out.
+	boardFilterBytesMax = 200
+
 	// ticketLifetime is how long a ticket opens a WebSocket; then: 401.
 	ticketLifetime = 30 * time.Second
 	// ticketsMax bounds the tickets that were issued in such a time, used or not; further

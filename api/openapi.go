@@ -173,8 +173,12 @@ var rateHeaders = [][2]string{
 
 func (w *documentWriter) reply(r reply) object {
 	response := object{"description": r.description}
-	if _, is := r.body.(csvText); is {
-		response["content"] = object{"text/csv": object{"schema": object{"type": "string"}}}
+	if kinds := textKinds(r.body); len(kinds) > 0 {
+		content := object{}
+		for _, kind := range kinds {
+			content[kind] = object{"schema": object{"type": "string"}}
+		}
+		response["content"] = content
 	} else if r.body != nil {
 		response["content"] = object{"application/json": object{"schema": w.reference(schemaOf(reflect.TypeOf(r.body)))}}
 	}
@@ -182,6 +186,19 @@ func (w *documentWriter) reply(r reply) object {
 		response["headers"] = headersOf(r.headers)
 	}
 	return response
+}
+
+// textKinds are the media types of a body that is no JSON.
+func textKinds(body any) []string {
+	switch body.(type) {
+	case csvText:
+		return []string{"text/csv"}
+	case pageText:
+		return []string{"text/html"}
+	case assetText:
+		return []string{"text/javascript", "text/css", "image/svg+xml"}
+	}
+	return nil
 }
 
 func headersOf(headers [][2]string) object {

@@ -43,7 +43,7 @@ var (
 
 // routeTable is every route there is.
 func routeTable() []route {
-	return joined(accountRoutes(), factorRoutes(), ownAccountRoutes(), staffRoutes(), productRoutes(), productEditRoutes(), orderRoutes(), orderChangeRoutes(), socketRoutes(), serviceRoutes())
+	return joined(accountRoutes(), factorRoutes(), ownAccountRoutes(), staffRoutes(), productRoutes(), productEditRoutes(), orderRoutes(), orderChangeRoutes(), socketRoutes(), serviceRoutes(), pageRoutes())
 }
 
 func accountRoutes() []route {

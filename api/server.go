@@ -16,6 +16,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"holdfast/actors"
+	"holdfast/api/pages"
 	"holdfast/api/ticker"
 	"holdfast/internal/clock"
 	"holdfast/internal/password"
@@ -85,6 +86,9 @@ type Server struct {
 	// unreadable and refused count what never became a request.
 	unreadable, refused *boundRoute
 	document            []byte
+	// pages are what browsers show, board the newest copy of the board.
+	pages *pages.Pages
+	board boardCopy
 	front               *fasthttp.Server
 	admin               *fasthttp.Server
 
@@ -125,6 +129,9 @@ func New(options Options) (*Server, error) {
 	s.draining, s.drain = context.WithCancel(s.living)
 	s.catalogue.living = s.living
 	s.mails = s.startMails()
+	if s.pages, err = pages.Load(); err != nil {
+		return nil, fmt.Errorf("api: %w", err)
+	}
 	table, unknown := routeTable(), answerUnknown
 	if options.Showcase != nil {
 		s.openShowcase()

@@ -69,16 +69,21 @@ func TestEveryBodyIsRefusedMemberByMember(t *testing.T) {
 // Every query of every route names each parameter that is wrong.
 func TestEveryQueryIsRefusedParameterByParameter(t *testing.T) {
 	s := newStand(t)
-	walked := 0
+	walked, checked := 0, 0
+	for _, route := range s.server.routes {
+		if !route.ownQuery { // a ticket is a credential, and links to pages have parameters of their own
+			checked++
+		}
+	}
 	for template, item := range s.document.Paths.Map() {
 		for method, operation := range item.Operations() {
-			if template == "/api/ws" {
-				continue // its ticket is a credential
+			if template == "/api/ws" || !strings.HasPrefix(template, "/api/") && operation.Responses.Status(200).Value.Content.Get("application/json") == nil {
+				continue
 			}
 			query, want := "?nonsense=1", []string{"nonsense"}
 			for _, p := range operation.Parameters {
-				checked := p.Value.Schema.Value
-				if p.Value.In == "query" && (checked.Type.Is("integer") || len(checked.Enum) > 0 || checked.Format == "uuid") {
+				schema := p.Value.Schema.Value
+				if p.Value.In == "query" && (schema.Type.Is("integer") || len(schema.Enum) > 0 || schema.Format == "uuid") {
 					query += "&" + p.Value.Name + "=~"
 					want = append(want, p.Value.Name)
 				}
@@ -90,7 +95,7 @@ func TestEveryQueryIsRefusedParameterByParameter(t *testing.T) {
 			walked++
 		}
 	}
-	require.Equal(t, len(s.server.routes)-1, walked)
+	require.Equal(t, checked, walked)
 }
 
 // Each kind of token is good where it is meant for, and nowhere else.

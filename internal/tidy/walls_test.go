@@ -39,11 +39,12 @@ var theWalls = walls{
 		tests: []string{"persistence/journal/...", "persistence/local", "persistence/persistencetest",
 			"persistence/postgres", "persistence/sqlite"}},
 	{pkg: "api/client"},
+	{pkg: "api/pages"},
 	{pkg: "api/ticker", imports: []string{"inventory", "persistence", "internal/clock"},
 		tests: []string{"persistence/hints", "persistence/local", "persistence/persistencetest"}},
 	// Its tests speak to the real hub.
 	{pkg: "api/client/ticker", tests: []string{"inventory", "internal/clock", "api/ticker"}},
-	{pkg: "api", imports: []string{"inventory", "persistence", "actors", "api/ticker", "internal/..."},
+	{pkg: "api", imports: []string{"inventory", "persistence", "actors", "api/pages", "api/ticker", "internal/..."},
 		tests: []string{"persistence/local", "persistence/persistencetest", "persistence/postgres", "persistence/redis", "persistence/sqlite"}},
 
 	// Everything, but for the suites that only tests need and for bench.
