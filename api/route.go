@@ -34,8 +34,8 @@ type route struct {
 	// ownQuery means that the handler checks the query itself.
 	ownQuery bool
 	// page means that the answer is for a browser to show.
-	page bool
-	replies  []reply
+	page    bool
+	replies []reply
 	// codes are the refusals of the handler. Those of admit are added to them.
 	codes []inventory.Code
 }

@@ -89,8 +89,8 @@ type Server struct {
 	// pages are what browsers show, board the newest copy of the board.
 	pages *pages.Pages
 	board boardCopy
-	front               *fasthttp.Server
-	admin               *fasthttp.Server
+	front *fasthttp.Server
+	admin *fasthttp.Server
 
 	// listening guards listeners and ended.
 	listening sync.Mutex

@@ -2,11 +2,13 @@ package pages
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
+	"io"
 	"strings"
 
-	"github.com/valyala/fasthttp"
+	brotli "github.com/molecule-man/go-brrr"
 )
 
 // Content is a body in the codings in which it is sent.
@@ -31,7 +33,25 @@ const tagBytes = 12
 func newContent(kind string, body []byte, brotliLevel, gzipLevel int) *Content {
 	hash := sha256.Sum256(body)
 	return &Content{Type: kind, plain: body, hash: hex.EncodeToString(hash[:tagBytes]),
-		gzip: fasthttp.AppendGzipBytesLevel(nil, body, gzipLevel), brotli: fasthttp.AppendBrotliBytesLevel(nil, body, brotliLevel)}
+		gzip:   compress(body, func(to io.Writer) (io.WriteCloser, error) { return gzip.NewWriterLevel(to, gzipLevel) }),
+		brotli: compress(body, func(to io.Writer) (io.WriteCloser, error) { return brotli.NewWriter(to, brotliLevel) })}
+}
+
+// compress returns the body in a coding. In memory nothing fails but a level that is none,
+// and those are constants.
+func compress(body []byte, open func(io.Writer) (io.WriteCloser, error)) []byte {
+	var packed bytes.Buffer
+	writer, err := open(&packed)
+	if err == nil {
+		_, err = writer.Write(body)
+	}
+	if err == nil {
+		err = writer.Close()
+	}
+	if err != nil {
+		panic("BUG: compressing in memory failed: " + err.Error())
+	}
+	return packed.Bytes()
 }
 
 // Choose returns the body in the best coding that Accept-Encoding allows, the coding's name,

@@ -203,13 +203,19 @@ func (s *server) offerSetup(ctx context.Context, p *program, options *serverOpti
 	if err != nil || has {
 		return err
 	}
-	_, err = fmt.Fprintf(p.stdout, setupText, options.trustingCurl(s.directory), options.scheme(), s.listener.Addr(), s.front.OfferSetup())
+	address, token := options.scheme()+"://"+s.listener.Addr().String(), s.front.OfferSetup()
+	_, err = fmt.Fprintf(p.stdout, setupText, address, token, options.trustingCurl(s.directory), address, token)
 	return err
 }
 
-const setupText = `There is no administrator yet. Within 15 minutes, whoever reads this can make one:
+// The token of the link stands behind #: a browser sends that part to nobody.
+const setupText = `There is no administrator yet. Within 15 minutes, whoever reads this can make one, in a browser:
 
-  curl%s %s://%s/api/setup -H 'Content-Type: application/json' \
+  %s/setup#%s
+
+or with a command:
+
+  curl%s %s/api/setup -H 'Content-Type: application/json' \
     -d '{"token":"%s","email":"you@example.com","name":"Your name","password":"fifteen characters or more"}'
 
 `

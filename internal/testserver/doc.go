@@ -14,6 +14,9 @@
 // servers of one test, which may stop, kill, pause and start them again. [NewPostgres] and
 // [NewRedis] are for programs that measure: they return errors.
 //
+// [Browser] and [Node] are programs that tests run themselves, found and installed in the
+// same way.
+//
 // A server ends with the process that started it, however that ends. Postgres refuses to
 // run as root, so there it runs as postgres or nobody.
 package testserver
