@@ -2,10 +2,16 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"holdfast/internal/secondfactor"
+	"holdfast/inventory"
 )
 
 const (
@@ -115,4 +121,183 @@ func TestTheBoardNeedsNoScript(t *testing.T) {
 	require.NotContains(t, text, "<img", "a name of a product is markup")
 	require.NotRegexp(t, `(?i)<script(?: type="module" src="/assets/[^"]+"></script>)?[^ ]`, strings.ReplaceAll(text, `<script type="module" src="/assets/`, ""))
 	require.NotRegexp(t, `(?i)\sstyle=|<style|\son[a-z]+=["']`, text)
+}
+
+// secretOf reads the secret of a device from the page that sets it up.
+func (p *tab) secretOf() string {
+	p.t.Helper()
+	p.await("document.querySelector('#secret').textContent.length > 10 && document.querySelector('#qr').naturalWidth > 0")
+	return p.text("#secret")
+}
+
+// codeAfter is the code of a device so long from now: one code is good once.
+func codeAfter(t *testing.T, secret string, wait time.Duration) string {
+	t.Helper()
+	code, err := secondfactor.CodeAt(secret, inventory.Instant(time.Now().Add(wait).UnixNano()))
+	require.NoError(t, err)
+	return code
+}
+
+// An operator makes the first account with the link that the start prints, sets up a second
+// factor, signs in with it, books units in, pauses the sale, and reads why the stock is what
+// it is. Nobody else gets in.
+func TestAnOperatorWorksInABrowser(t *testing.T) {
+	data := freshDirectory(t)
+	key := createKey(t, data, "a", "admin")
+	s := serve(t, data)
+	product := s.sell(key, "LAMP", "Brass lamp", 5, "")
+	s.sell(key, "HOSTILE", hostileName, 7, "")
+	link := regexp.MustCompile(`http://\S+/setup#[A-Z0-9]+`).FindString(s.stdout.String())
+	require.NotEmpty(t, link, s.stdout.String())
+	p := newTab(t, openBrowser(t), s.url)
+
+	p.open("/live")
+	p.awaitText("#closed-why", "for operators")
+	p.open(strings.TrimPrefix(link, s.url))
+	p.fill("#setup [name=name]", "Grace")
+	p.fill("#setup [name=email]", "grace@example.com")
+	p.fill("#setup [name=password]", lanternPassword)
+	require.Empty(t, value[string](p, "location.hash"), "the token stays in the address")
+	p.click("#setup button")
+	p.click("#factor-start button")
+	secret := p.secretOf()
+	p.picture("second-factor")
+	p.fill("#factor-confirm [name=code]", codeAfter(t, secret, 0))
+	p.click("#factor-confirm button")
+	p.await("document.querySelectorAll('#recovery li').length === 10")
+	p.click("#factor-done")
+	p.await("document.querySelector('#products tbody tr')")
+	p.click("#sign-out")
+	p.await("location.pathname === '/'")
+
+	p.open("/signin?next=/live")
+	p.fill("#signin [name=email]", "grace@example.com")
+	p.fill("#signin [name=password]", lanternPassword)
+	p.click("#signin button")
+	p.fill("#second [name=code]", "000000")
+	p.click("#second button")
+	p.awaitText("#second .field-error", "wrong")
+	p.transferred()
+	p.fill("#second [name=code]", codeAfter(t, secret, 30*time.Second))
+	p.click("#second button")
+
+	p.await("location.pathname === '/live' && document.querySelectorAll('#products tbody tr').length === 2")
+	p.awaitText("#light-text", "Live")
+	require.Less(t, p.transferred(), consoleBytesMax)
+	row := "[...document.querySelectorAll('#products tbody tr')].find(one => one.querySelector('.open').textContent === 'Brass lamp')"
+	p.await(row + ".querySelector('.a').textContent === '5'")
+	p.run(row + ".querySelector('.open').click()")
+	p.awaitText("#detail-title", "Brass lamp")
+	p.await("document.querySelector('#movements tbody').textContent.includes('booked')")
+	p.fill("#restock [name=delta]", "20")
+	p.fill("#restock [name=note]", hostileName)
+	p.click("#restock .strong")
+	p.click("#sure [value=yes]")
+	p.await(row + ".querySelector('.a').textContent === '25'")
+	p.awaitText("#tape", "20 booked in")
+	p.await("document.querySelector('#movements tbody').textContent.includes('received')")
+	require.EqualValues(t, 25, s.get("/api/products/" + product + "/stock").body["available"])
+
+	p.click("#pausing")
+	p.click("#sure [value=yes]")
+	p.await(row + ".querySelector('.row-phase').textContent.includes('Paused')")
+	require.Equal(t, true, s.get("/api/products/" + product).body["paused"])
+	p.awaitText("#pausing", "Resume")
+	p.click("#pausing")
+	p.click("#sure [value=yes]")
+	p.awaitText("#pausing", "Pause")
+	p.click("#veil")
+	p.await("getComputedStyle(" + row + ".querySelector('.a')).color === 'rgba(0, 0, 0, 0)'")
+	p.click("#veil")
+	require.False(t, value[bool](p, "'broken' in window"), "a name of a product was run")
+	p.isClean()
+}
+
+// When the server is killed the pages say so within three seconds, and go on without being
+// loaded again when it is back.
+func TestPagesComeBackAfterACrash(t *testing.T) {
+	data := freshDirectory(t)
+	key := createKey(t, data, "a", "admin")
+	process, s := launchServer(t, data)
+	s.sell(key, "LAMP", "Brass lamp", 5, "")
+	p := newTab(t, openBrowser(t), s.url)
+	p.open("/")
+	p.awaitText("#light-text", "Live")
+	p.run("window.stayed = true")
+	process.signal(t, os.Kill)
+	p.awaitWithin("document.querySelector('#light-text').textContent === 'Reconnecting' && document.querySelector('#trouble').textContent.includes('Reconnecting')", 3*time.Second)
+	process.wait(t)
+	_, again := launchServer(t, data, "--listen", strings.TrimPrefix(s.url, "http://"))
+	again.sell(key, "MUG", "Enamel mug", 1, "")
+	p.awaitText("#light-text", "Live")
+	require.Empty(t, p.text("#trouble"))
+	again.do(call{method: "POST", path: "/api/products/" + value[string](p, "JSON.parse(document.querySelector('.tile').dataset.product).id") + "/stock",
+		token: key, key: "a-key-for-the-restock", body: `{"delta":3,"reason":"received"}`})
+	p.await(tileOf("Brass lamp") + ".querySelector('.free').textContent === '8'")
+	require.True(t, value[bool](p, "window.stayed === true"), "the page was loaded again")
+	p.isClean()
+}
+
+// No page has a serious fault that axe-core finds: in light and dark, on a phone and on a
+// desk.
+func TestPagesAreAccessible(t *testing.T) {
+	data := freshDirectory(t)
+	key := createKey(t, data, "a", "admin")
+	s := serve(t, data)
+	token := regexp.MustCompile(`/setup(#[A-Z0-9]+)`).FindStringSubmatch(s.stdout.String())[1]
+	s.sell(key, "LAMP", "Brass lamp", 5, `,"purchase_limit":2`)
+	s.sell(key, "NONE", "Empty box", 0, "")
+	s.sell(key, "LATER", "Late tent", 5, `,"sale":{"starts_at":"2099-01-01T00:00:00Z"}`)
+	browser := openBrowser(t)
+	p := newTab(t, browser, s.url)
+	check := func(page string) {
+		t.Helper()
+		for _, width := range []int{1280, 360} {
+			for _, dark := range []bool{false, true} {
+				p.look(width, dark)
+				p.isAccessible(fmt.Sprintf("%s, %d pixels, dark %t", page, width, dark))
+				require.LessOrEqual(t, value[int](p, "document.documentElement.scrollWidth"), width, "%s is wider than the screen", page)
+				p.picture(fmt.Sprintf("%s-%d-%t", page, width, dark))
+			}
+		}
+	}
+	p.open("/setup" + token)
+	p.await("document.querySelector('#make').checkVisibility()")
+	check("setup")
+	p.fill("#setup [name=name]", "Grace")
+	p.fill("#setup [name=email]", "grace@example.com")
+	p.fill("#setup [name=password]", lanternPassword)
+	p.click("#setup button")
+	p.click("#factor-start button")
+	secret := p.secretOf()
+	check("factor")
+	p.fill("#factor-confirm [name=code]", codeAfter(t, secret, 0))
+	p.click("#factor-confirm button")
+	p.await("document.querySelectorAll('#recovery li').length === 10")
+	check("recovery")
+	p.open("/")
+	p.buy("Brass lamp", 1)
+	p.await("document.querySelector('.order-what')")
+	p.buy("Brass lamp", 2)
+	p.await(tileOf("Brass lamp") + ".querySelector('.note').checkVisibility()")
+	check("board")
+	p.open("/live")
+	p.await("document.querySelector('#products tbody .open')")
+	p.run("document.querySelector('#products tbody .open').click()")
+	p.await("document.querySelector('#movements tbody tr')")
+	check("live")
+	p.open("/signin")
+	p.await("document.querySelector('#self').checkVisibility()")
+	check("account")
+	p.click("#sign-out")
+	p.await("location.pathname === '/'")
+	p.open("/signin")
+	p.await("document.querySelector('#enter').checkVisibility()")
+	check("signin")
+	p.click("#to-register")
+	check("register")
+	p.open("/live")
+	p.await("document.querySelector('#closed').checkVisibility()")
+	check("closed")
+	p.isClean()
 }
