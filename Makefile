@@ -36,8 +36,8 @@ TESTFLAGS ?=
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: build ## Build and serve on http://127.0.0.1:8080 with a catalogue and a flash sale to try, data in ./data.
-	bin/holdfast serve --demo
+run: build ## Build and serve on http://127.0.0.1:8080 a catalogue and a flash sale that made-up customers buy for ten minutes, data in ./data.
+	bin/holdfast serve --demo --demo-buyers 10m
 
 build: ## Build the commands into bin/. The first build takes a few minutes.
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LINKER_FLAGS)' -o bin/ ./cmd/...

@@ -26,7 +26,7 @@ import (
 )
 
 // screenshotsVariable names a folder to write pictures of the pages into.
-const screenshotsVariable = "HOLDFAST_TEST_SCREENSHOTS"
+const screenshotsVariable = "TEST_SCREENSHOTS"
 
 // lookPause is the pause before a page is looked at again.
 const lookPause = 20 * time.Millisecond

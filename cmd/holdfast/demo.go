@@ -21,6 +21,24 @@ var demoProducts = []struct {
 	{"MUG-ENAMEL", "Enamel mug", "The last five of the old batch.", 799, 5},
 }
 
+// demoCategory is that of the products of our own.
+const demoCategory = "demo"
+
+// demoDrops come besides: sales that begin while somebody looks, and what is always there.
+// A length of zero is always.
+var demoDrops = []struct {
+	sku, name, description string
+	price, stock, limit    int64
+	begins, length         inventory.Instant
+}{
+	{"DROP-TENT", "Canvas trail tent", "Begins two minutes after the start, one for each customer.", 18900, 240, 1,
+		120 * inventory.Second, 1_800 * inventory.Second},
+	{"ROPE-30M", "Climbing rope, 30 m", "Holds fast.", 5900, 900, 0, 0, 0},
+	{"STOVE-GAS", "Gas stove", "Folds into a cup.", 3490, 700, 0, 0, 0},
+	{"DROP-BOOTS", "Hill boots", "Begin five minutes after the start, and end ten minutes later.", 12900, 300, 2,
+		300 * inventory.Second, 600 * inventory.Second},
+}
+
 // The flash sale of --demo: few units, two for each customer, held for two minutes,
 // and over after an hour.
 const (
@@ -56,7 +74,7 @@ func (s *server) openDemo(ctx context.Context, p *program, options *serverOption
 // are listed.
 func demoCatalogue(now inventory.Instant) ([]persistence.CatalogueProduct, error) {
 	blank := func() persistence.CatalogueProduct {
-		return persistence.CatalogueProduct{Version: 1, CreatedAt: now, UpdatedAt: now, Product: inventory.Product{Category: "demo",
+		return persistence.CatalogueProduct{Version: 1, CreatedAt: now, UpdatedAt: now, Product: inventory.Product{Category: demoCategory,
 			HoldSeconds: inventory.HoldSecondsDefault, Price: inventory.Money{Currency: inventory.Currency{'E', 'U', 'R'}}}}
 	}
 	var products []persistence.CatalogueProduct
@@ -71,6 +89,16 @@ func demoCatalogue(now inventory.Instant) ([]persistence.CatalogueProduct, error
 	flash.Price.Minor, flash.OpeningStock, flash.PurchaseLimit = 4900, demoSaleStock, demoSaleLimit
 	flash.HoldSeconds, flash.SaleStartsAt, flash.SaleEndsAt = demoSaleHoldSeconds, now, now.Add(demoSaleLength)
 	products = append(products, flash)
+	for _, drop := range demoDrops {
+		product := blank()
+		product.SKU, product.Name, product.Description = drop.sku, drop.name, drop.description
+		product.Price.Minor, product.OpeningStock, product.PurchaseLimit = drop.price, drop.stock, drop.limit
+		if drop.length > 0 {
+			product.HoldSeconds, product.SaleStartsAt = demoSaleHoldSeconds, now.Add(drop.begins)
+			product.SaleEndsAt = product.SaleStartsAt.Add(drop.length)
+		}
+		products = append(products, product)
+	}
 
 	history, err := sample.Open()
 	if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -51,4 +52,20 @@ func TestTheDemoDoesNotJoinOtherProducts(t *testing.T) {
 	require.Equal(t, 201, s.post("/api/products", key, someProduct("OURS")).status)
 	s.stop(t)
 	assert.Equal(t, []string{"OURS"}, serve(t, data, "--demo").skus())
+}
+
+// Made-up customers buy what is on sale, pay for some of it and give some back, in any order
+// that nobody has to wait for; and a stop does not wait for their time to be over.
+func TestTheDemoHasBuyers(t *testing.T) {
+	s := serve(t, freshDirectory(t), "--demo", "--demo-buyers", "1h")
+	require.Eventually(t, func() bool {
+		var held, sold float64
+		for _, item := range s.get("/api/products?category=demo&limit=20").body["items"].([]any) {
+			stock := item.(map[string]any)["stock"].(map[string]any)
+			held, sold = held+stock["reserved"].(float64), sold+stock["committed"].(float64)
+		}
+		return held > 0 && sold > 0
+	}, patience, 50*time.Millisecond)
+	s.stop(t)
+	require.Contains(t, s.log.String(), "the made-up customers have gone")
 }

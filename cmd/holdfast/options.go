@@ -46,6 +46,7 @@ type serverOptions struct {
 	ConnectionsMax           int           `env:"HOLDFAST_CONNECTIONS_MAX" default:"65536" help:"Open connections; further ones are answered 503."`
 	ConnectionsPerAddressMax int           `env:"HOLDFAST_CONNECTIONS_PER_ADDRESS_MAX" default:"0" help:"Open connections of one address; 0 is no bound, since many shoppers share an address."`
 	Demo                     bool          `env:"HOLDFAST_DEMO" help:"Put a demonstration catalogue and a flash sale of an hour on sale when there is no product yet."`
+	DemoBuyers               time.Duration `env:"HOLDFAST_DEMO_BUYERS" default:"0s" help:"How long made-up customers buy what --demo has put on sale, such as 10m; 0s is not at all."`
 	InFlightMax              int           `env:"HOLDFAST_IN_FLIGHT_MAX" default:"16384" help:"Requests that wait for the engine at a time; further ones are answered 503."`
 	JournalPendingBytes      int64         `env:"HOLDFAST_JOURNAL_PENDING_BYTES" default:"16777216" help:"Bytes that may wait for a sync of the journal; then requests are answered 503. At most what fits in a segment."`
 	JournalRetainBytes       int64         `env:"HOLDFAST_JOURNAL_RETAIN_BYTES" default:"0" help:"Bytes of the journal that are kept although the database has them."`

@@ -252,13 +252,15 @@ func TestPagesAreAccessible(t *testing.T) {
 	p := newTab(t, browser, s.url)
 	check := func(page string) {
 		t.Helper()
-		for _, width := range []int{1280, 360} {
-			for _, dark := range []bool{false, true} {
-				p.look(width, dark)
-				p.isAccessible(fmt.Sprintf("%s, %d pixels, dark %t", page, width, dark))
-				require.LessOrEqual(t, value[int](p, "document.documentElement.scrollWidth"), width, "%s is wider than the screen", page)
-				p.picture(fmt.Sprintf("%s-%d-%t", page, width, dark))
-			}
+		for _, screen := range []struct {
+			name  string
+			width int
+			dark  bool
+		}{{"desk", 1280, false}, {"night", 1280, true}, {"phone", 360, false}} {
+			p.look(screen.width, screen.dark)
+			p.isAccessible(page + ", " + screen.name)
+			require.LessOrEqual(t, value[int](p, "document.documentElement.scrollWidth"), screen.width, "%s is wider than the screen", page)
+			p.picture(page + "-" + screen.name)
 		}
 	}
 	p.open("/setup" + token)

@@ -38,6 +38,8 @@ type server struct {
 	journal         *journal.Journal
 	engine          *actors.Engine
 	metrics         *engineMetrics
+	// buyers are made up; nil is none.
+	buyers *demoBuyers
 	// ended gets the errors that the server cannot go on after.
 	ended chan error
 }
@@ -67,7 +69,8 @@ func (s *server) stages(role string) []stage {
 		return []stage{s.openShowcase, s.listenToShow, s.awaitKeyframe}
 	}
 	return []stage{s.openData, s.openHints, s.listen, s.awaitDatabase, s.withDatabase(s.recallRevocations), s.withDatabase(s.offerSetup),
-		s.withDatabase(s.openJournal), s.withDatabase(s.openDemo), s.withDatabase(s.startEngine), s.openFront}
+		s.withDatabase(s.openJournal), s.withDatabase(s.openDemo), s.withDatabase(s.startEngine), s.openFront,
+		s.withDatabase(s.startDemoBuyers)}
 }
 
 // openFront lets the front take orders.
@@ -312,6 +315,9 @@ func (s *server) close(ctx context.Context) error {
 	}
 	if s.hasher != nil {
 		s.hasher.Close()
+	}
+	if s.buyers != nil {
+		s.buyers.stop()
 	}
 	if s.engine != nil {
 		failures = append(failures, s.engine.Stop(ctx))
