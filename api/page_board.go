@@ -141,7 +141,11 @@ func tileOf(row *persistence.CatalogueProduct, engine actors.Facade, now invento
 	whole := max(stock.Available+held+sold, 1)
 	tile := pages.Tile{Product: string(text), ID: reply.ID, Name: reply.Name, Letter: firstLetter(reply.Name),
 		Price: shownPrice(row.Price), Available: stock.Available, Held: held, Capacity: whole,
-		SoldWidth: sold * 100 / whole, HeldFrom: sold * 100 / whole, HeldWidth: (held*100 + whole - 1) / whole, Limit: row.PurchaseLimit}
+		SoldWidth: sold * 100 / whole, HeldFrom: sold * 100 / whole, HeldWidth: (sold+held)*100/whole - sold*100/whole,
+		FreeFrom: (sold + held) * 100 / whole, Limit: row.PurchaseLimit}
+	if stock.Available > 0 {
+		tile.FreeWidth = 100 - tile.FreeFrom
+	}
 	phase := row.PhaseAt(&inventory.Stock{OnHand: stock.OnHand, Reserved: stock.Reserved, Committed: stock.Committed, Safety: stock.Safety}, now)
 	tile.Phase, tile.PhaseText, tile.SoldOut = phase.String(), phaseTexts[phase], phase == inventory.PhaseSoldOut
 	return tile, nil

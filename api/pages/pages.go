@@ -142,8 +142,8 @@ type Tile struct {
 	ID, Name, Letter          string
 	Price, Phase, PhaseText   string
 	Available, Held, Capacity int64
-	// SoldWidth and HeldWidth are percents of the bar, HeldFrom where the held ones begin.
-	SoldWidth, HeldWidth, HeldFrom int64
-	Limit                          int64
-	SoldOut                        bool
+	// Widths are percents of the bar, HeldFrom and FreeFrom where such units begin.
+	SoldWidth, HeldWidth, HeldFrom, FreeWidth, FreeFrom int64
+	Limit                                               int64
+	SoldOut                                             bool
 }

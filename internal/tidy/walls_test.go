@@ -39,7 +39,7 @@ var theWalls = walls{
 		tests: []string{"persistence/journal/...", "persistence/local", "persistence/persistencetest",
 			"persistence/postgres", "persistence/sqlite"}},
 	{pkg: "api/client"},
-	{pkg: "api/pages"},
+	{pkg: "api/pages", tests: []string{"internal/testserver"}},
 	{pkg: "api/ticker", imports: []string{"inventory", "persistence", "internal/clock"},
 		tests: []string{"persistence/hints", "persistence/local", "persistence/persistencetest"}},
 	// Its tests speak to the real hub.

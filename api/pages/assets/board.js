@@ -155,7 +155,7 @@ async function begin() {
   if (!user) return;
   ticker.watch(['o:' + user.id], {hz: 5});
   await settle();
-  await orders.load().catch(error => say($('trouble'), `Your orders cannot be read: ${error.message}`));
+  await orders.load(user.id).catch(error => say($('trouble'), `Your orders cannot be read: ${error.message}`));
 }
 
 begin();

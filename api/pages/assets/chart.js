@@ -9,6 +9,15 @@ export function line(polyline, numbers, room = 60) {
   polyline.setAttribute('points', numbers.map((n, i) => `${(from + i * step).toFixed(1)},${(15 - ((n - least) / height) * 14).toFixed(1)}`).join(' '));
 }
 
+/** drawBar moves the parts of a bar: sold, held, free, from the left. */
+export function drawBar(part, a, r, d) {
+  const percent = n => ((n / Math.max(1, a + r + d)) * 100).toFixed(2);
+  for (const [name, from, units] of [['bar-sold', 0, d], ['bar-held', d, r], ['bar-free', d + r, a]]) {
+    part[name].setAttribute('x', percent(from));
+    part[name].setAttribute('width', percent(units));
+  }
+}
+
 /** Chart is a line over time with its ends written out. */
 export class Chart {
   #area; #line; #svg; #ends;

@@ -23,7 +23,6 @@ export function span(milliseconds) {
   const seconds = Math.max(0, Math.ceil(milliseconds / 1000));
   const two = n => String(n).padStart(2, '0');
   const hours = Math.floor(seconds / 3600);
-  if (hours >= 48) return `${Math.floor(hours / 24)} days`;
   return hours ? `${hours}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}` : `${Math.floor(seconds / 60)}:${two(seconds % 60)}`;
 }
 
@@ -47,12 +46,15 @@ export function estimate(range) {
   return from === to ? `about ${from} min left` : `about ${from}–${to} min left`;
 }
 
+const dayMax = 48 * 3_600_000; // what is further away is a day, and no countdown
+const day = moment => new Date(moment).toLocaleDateString(undefined, {day: 'numeric', month: 'long', year: 'numeric'});
+
 const phases = {scheduled: 'Not on sale yet', live: 'On sale', paused: 'Paused for the moment', sold_out: 'Nothing left, nothing held', ended: 'The sale has ended'};
 
 /** phase names a phase, with what there is to wait for by the server's clock. */
 export function phase(name, start, end, now) {
-  if (name === 'scheduled' && start && now < start) return `Starts in ${span(start - now)}`;
-  if ((name === 'live' || name === 'paused') && end && now < end) return `${phases[name]} · ends in ${span(end - now)}`;
+  if (name === 'scheduled' && start && now < start) return start - now < dayMax ? `Starts in ${span(start - now)}` : `Starts on ${day(start)}`;
+  if ((name === 'live' || name === 'paused') && end && now < end) return `${phases[name]} · ends ${end - now < dayMax ? `in ${span(end - now)}` : `on ${day(end)}`}`;
   return phases[name] ?? name;
 }
 

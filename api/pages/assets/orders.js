@@ -14,9 +14,9 @@ export class Orders {
 
   constructor(clock, nameOf) { this.#clock = clock; this.#nameOf = nameOf; }
 
-  /** load shows what is held. */
-  async load() {
-    const page = await api(`/api/orders?status=reserved&limit=${shown}`);
+  /** load shows what a customer holds. */
+  async load(customer) {
+    const page = await api(`/api/orders?status=reserved&limit=${shown}&customer_id=${customer}`);
     for (const order of page.items.reverse()) this.put(order);
     for (const [id, one] of this.#all) if (one.order.status === 'reserved' && !page.items.some(order => order.id === id)) this.look(id);
   }

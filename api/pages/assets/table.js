@@ -2,7 +2,7 @@
 // in order when somebody asks for it, or every ten seconds while nobody is in the table.
 import {$, say} from './shell.js';
 import {count, estimate, number, phase, soon, span} from './format.js';
-import {line} from './chart.js';
+import {drawBar, line} from './chart.js';
 import {rate} from './stock.js';
 
 const rowsMax = 200; // more are found with the filter
@@ -82,10 +82,7 @@ export class Table {
     say(row.age, age >= 0 ? (age < 2000 ? 'now' : `${span(age)} ago`) : '–');
     if (row.seen !== one.s || row.whole !== whole) {
       row.seen = one.s; row.whole = whole;
-      const width = (one.d / whole) * 100;
-      row.sold.setAttribute('width', width.toFixed(2));
-      row.held.setAttribute('x', width.toFixed(2));
-      row.held.setAttribute('width', ((one.r / whole) * 100).toFixed(2));
+      drawBar(row.parts, one.a, one.r, one.d);
       row.bar.setAttribute('aria-label', `Stock of ${one.name || one.sku}`);
       row.bar.setAttribute('aria-valuemax', whole);
       row.bar.setAttribute('aria-valuenow', one.a);
@@ -101,7 +98,7 @@ export class Table {
 
   #make(id) {
     const node = $('row-template').content.firstElementChild.cloneNode(true), part = name => node.querySelector('.' + name);
-    const row = {node, open: part('open'), phase: part('row-phase'), bar: part('bar'), sold: part('bar-sold'), held: part('bar-held'),
+    const row = {node, open: part('open'), phase: part('row-phase'), bar: part('bar'), parts: {'bar-sold': part('bar-sold'), 'bar-held': part('bar-held'), 'bar-free': part('bar-free')},
       a: part('a'), q: part('q'), eta: part('eta'), v: part('v'), age: part('age'), trend: node.querySelector('.trend polyline')};
     row.open.addEventListener('click', () => this.#choose(id));
     return row;

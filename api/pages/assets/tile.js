@@ -1,5 +1,6 @@
 // tile.js is one product on the board: what is shown of it, and what is said when it cannot
 // be bought.
+import {drawBar} from './chart.js';
 import {$, say} from './shell.js';
 import {count, estimate, letter, money, phase, soon, span} from './format.js';
 
@@ -10,7 +11,7 @@ export class Tile {
   constructor(product, node) {
     this.product = product;
     this.node = node ?? $('tile-template').content.firstElementChild.cloneNode(true);
-    this.part = Object.fromEntries(['letter', 'name', 'price', 'limit', 'stamp', 'bar', 'bar-held', 'bar-sold', 'free', 'held', 'when', 'slow', 'act', 'note']
+    this.part = Object.fromEntries(['letter', 'name', 'price', 'limit', 'stamp', 'bar', 'bar-free', 'bar-held', 'bar-sold', 'free', 'held', 'when', 'slow', 'act', 'note']
       .map(name => [name, this.node.querySelector('.' + name)]));
     this.start = product.sale?.starts_at ? Date.parse(product.sale.starts_at) : 0;
     this.end = product.sale?.ends_at ? Date.parse(product.sale.ends_at) : 0;
@@ -66,10 +67,7 @@ export class Tile {
     if (this.node.dataset.phase !== is) this.node.dataset.phase = is;
     say(part.free, count(a));
     say(part.held, r ? `${count(r)} held` : '');
-    const sold = (d / whole) * 100;
-    for (const [name, attributes] of [['bar-sold', {width: sold}], ['bar-held', {x: sold, width: (r / whole) * 100}]]) {
-      for (const [key, value] of Object.entries(attributes)) part[name].setAttribute(key, value.toFixed(2));
-    }
+    drawBar(part, a, r, d);
     part.bar.setAttribute('aria-valuemax', whole);
     part.bar.setAttribute('aria-valuenow', a);
     part.bar.setAttribute('aria-valuetext', `${count(a)} left, ${count(r)} held, ${count(d)} sold`);
