@@ -31,7 +31,7 @@ MEMORY_ORDERS ?= 1000000
 # Further flags of go test, such as -count=1 or -run TestName.
 TESTFLAGS ?=
 
-.PHONY: help run build peers test race lint fuzz bench bench-project bench-search check test-crash test-outages test-memory test-holds sabotage clean
+.PHONY: help run build peers test race lint fuzz bench bench-project bench-search check screenshots test-crash test-outages test-memory test-holds sabotage clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ bench-search: ## List and search a million products in both databases (nothing e
 	$(GO) test -run '^$$' -bench '^BenchmarkSearch$$' -timeout 30m ./persistence/sqlite ./persistence/postgres
 
 check: lint build race test ## Run what CI runs.
+
+screenshots: ## Make the pictures of the pages in documentation/screenshots anew.
+	TEST_SCREENSHOTS='$(CURDIR)/documentation/screenshots' $(GO) test -count=1 -run '^TestTheDemoIsAShow$$' ./cmd/holdfast
 
 test-crash: ## Kill the server CRASH_CYCLES (50) times under load: nothing acknowledged may be lost.
 	HOLDFAST_CRASH_CYCLES='$(CRASH_CYCLES)' HOLDFAST_CRASH_DATABASE='$(CRASH_DATABASE)' \

@@ -220,7 +220,7 @@ func (p *tab) picture(name string) {
 	data, err := pngOf(shot.Data)
 	require.NoError(p.t, err)
 	require.NoError(p.t, os.MkdirAll(folder, 0o755))
-	require.NoError(p.t, os.WriteFile(filepath.Join(folder, filepath.Base(name)+".png"), data, 0o600))
+	require.NoError(p.t, os.WriteFile(filepath.Join(folder, filepath.Base(name)+".png"), data, 0o644))
 }
 
 // pngOf takes the data of a picture as the protocol sends it.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"regexp"
 	"testing"
 	"time"
 
@@ -68,4 +70,42 @@ func TestTheDemoHasBuyers(t *testing.T) {
 	}, patience, 50*time.Millisecond)
 	s.stop(t)
 	require.Contains(t, s.log.String(), "the made-up customers have gone")
+}
+
+// What make run plays can be watched: the pages show what is bought as it is, and when the
+// next sale begins. With TEST_SCREENSHOTS the pictures of the documentation are made here,
+// once there is something to see.
+func TestTheDemoIsAShow(t *testing.T) {
+	s := serve(t, freshDirectory(t), "--demo", "--demo-buyers", "1h")
+	link := regexp.MustCompile(`/setup#[A-Z0-9]+`).FindString(s.stdout.String())
+	p := newTab(t, openBrowser(t), s.url)
+	p.look(1280, false)
+	p.open(link)
+	secret := p.setUp()
+	p.fill("#factor-confirm [name=code]", codeAfter(t, secret, 0))
+	p.click("#factor-confirm button")
+	p.await("document.querySelectorAll('#recovery li').length === 10")
+	changes := 5
+	if os.Getenv(screenshotsVariable) != "" {
+		changes = 80
+	}
+	p.open("/")
+	p.await("/^Starts in [0-4]:/.test(" + tileOf("Canvas trail tent") + ".querySelector('.when').textContent)")
+	p.await("/ends in 5\\d:/.test(" + tileOf("Brass ship's lamp") + ".querySelector('.when').textContent)")
+	p.run(fmt.Sprintf(`window.seen = 0; new MutationObserver(all => { window.seen += all.length }).observe(document.querySelector('#tiles'), {subtree: true, childList: true});
+		await new Promise(resolve => setInterval(() => window.seen > %d && resolve(), 50))`, changes))
+	p.buy("Climbing rope, 30 m", 2)
+	p.await("document.querySelector('.order-what')")
+	p.picture("board")
+	p.look(360, true)
+	p.picture("board-phone")
+	p.look(1280, false)
+	p.open("/live")
+	p.await(fmt.Sprintf("document.querySelectorAll('.figure-card').length > 1 && document.querySelector('#products .q').textContent !== '–' && document.querySelector('.spark polyline').points.length > %d", min(changes/4, 10)))
+	p.run("document.querySelector('#products .open').click()")
+	p.await(fmt.Sprintf("document.querySelectorAll('#tape li time').length >= %d", min(changes/4, 6)))
+	p.picture("console")
+	p.look(1280, true)
+	p.picture("console-night")
+	p.isClean()
 }
