@@ -3,11 +3,14 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"holdfast/internal/secondfactor"
@@ -297,5 +300,46 @@ func TestPagesAreAccessible(t *testing.T) {
 	p.open("/live")
 	p.await("document.querySelector('#closed').checkVisibility()")
 	check("closed")
+	p.isClean()
+}
+
+// The console shows boards, figures, slow facts and history when a server has them.
+func TestTheConsoleShowsAllThatAServerTells(t *testing.T) {
+	s := serve(t, freshDirectory(t))
+	link := regexp.MustCompile(`/setup#[A-Z0-9]+`).FindString(s.stdout.String())
+	p := newTab(t, openBrowser(t), s.url)
+	script, err := os.ReadFile(filepath.Join("testdata", "newer-server.js"))
+	require.NoError(t, err)
+	_, err = chromedp.Call(p.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: string(script)})
+	require.NoError(t, err)
+	p.open(link)
+	secret := p.setUp()
+	p.fill("#factor-confirm [name=code]", codeAfter(t, secret, 0))
+	p.click("#factor-confirm button")
+	p.await("document.querySelectorAll('#recovery li').length === 10")
+	p.open("/live")
+	p.await("document.querySelectorAll('#products tbody tr').length === 2")
+	p.awaitText("#node", "node-7")
+	p.awaitText("#sale", "First thing: On sale · ends in 1:")
+	first := "[...document.querySelectorAll('#products tbody tr')].find(one => one.querySelector('.open').textContent === 'First thing')"
+	require.Equal(t, []string{"390", "7.3", "about 2–3 min", "1,234"}, value[[]string](p, "['a', 'q', 'eta', 'v'].map(name => "+first+".querySelector('.' + name).textContent)"))
+	figures := value[map[string]string](p, "Object.fromEntries([...document.querySelectorAll('.figure-card')].map(one => [one.querySelector('.figure-name').textContent, one.querySelector('.figure').textContent + ' | ' + one.querySelector('.figure-more').textContent]))")
+	require.Equal(t, map[string]string{"Orders accepted/s": "321 | ", "Refused/s": "42 | 40 sold out, 2 limit", "Answer, 99 of 100": "8.5 ms | half within 1.2 ms",
+		"Changes of stock/s": "900 | ", "Viewers": "5,000 | 5,100 connections, 3 slow", "Delivery lag, 99 of 100": "61 ms | 4.5 versions a frame",
+		"Oversold": "0 | as it must be", "Waiting for the database": "17 | ", "Processor": "42 % | 300 MiB of memory"}, figures)
+	require.True(t, value[bool](p, "document.querySelector('#figures-none').hidden"))
+	p.run(first + ".querySelector('.open').click()")
+	p.await("document.querySelector('#chart .line').points.length >= 100")
+	p.run("sockets.at(-1).say({t: 'sys', oversold: 2})")
+	p.await("document.querySelector('.figure-card.wrong .figure').textContent === '2'")
+	p.isAccessible("the console with all figures")
+	p.picture("console-full")
+
+	p.open("/")
+	p.await("sockets.at(-1).commands.some(one => one.op === 'sub')")
+	p.run("Object.defineProperty(document, 'hidden', {value: true, configurable: true}); document.dispatchEvent(new Event('visibilitychange'))")
+	p.await("sockets.at(-1).commands.some(one => one.op === 'rate' && one.hz === 0.2)")
+	p.run("Object.defineProperty(document, 'hidden', {value: false, configurable: true}); document.dispatchEvent(new Event('visibilitychange'))")
+	p.await("sockets.at(-1).commands.some(one => one.op === 'rate' && one.hz === 5)")
 	p.isClean()
 }

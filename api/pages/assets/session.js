@@ -23,8 +23,8 @@ async function send(path, {method = 'GET', body, key, timeout = 15_000} = {}) {
 
 let refreshing = null;
 
-// One refresh at a time: each refresh token is good once.
-function refresh() {
+/** refresh gets fresh tokens into the cookies, one refresh at a time: each is good once. */
+export function refresh() {
   refreshing ??= send('/api/refresh', {method: 'POST'}).finally(() => { refreshing = null; });
   return refreshing;
 }

@@ -1,7 +1,7 @@
 // shell.js is what the pages share: the account in the header, the light that shows the
 // connection, and what is said to people who do not see the screen.
 import {Ticker} from './ticker.js';
-import {isSignedIn, me, signOut, ticket} from './session.js';
+import {isSignedIn, me, refresh, signOut, ticket} from './session.js';
 
 export const $ = id => document.getElementById(id);
 
@@ -40,6 +40,8 @@ export async function account() {
 
 const lights = {idle: 'Not connected', connecting: 'Connecting', live: 'Live', stale: 'Nothing heard for a while', backoff: 'Reconnecting'};
 
+const renewBefore = 30_000, renewMin = 5_000; // before the end of what a ticket has opened
+
 /** connect returns a ticker of this server, whose state the light shows. */
 export function connect(options) {
   let lost = false, was = false;
@@ -50,7 +52,19 @@ export function connect(options) {
     const rtt = state === 'live' && ticker.clock.rtt >= 0 ? ` · ${Math.round(ticker.clock.rtt)} ms` : '';
     say($('light-text'), (again ? lights.backoff : lights[state]) + rtt);
   };
-  const ticker = new Ticker({url, ticket, ...options, state(state, code) {
+  let renewal;
+  // Known is who has a fresh token: before it ends there is another, and with it a ticket.
+  const renew = async () => {
+    try { if (isSignedIn() && (await refresh()).ok) ticker.reconnect(); } catch { /* the connection goes on as nobody's */ }
+  };
+  const frame = f => {
+    if (f.t === 'hello') {
+      clearTimeout(renewal);
+      if (f.until) renewal = setTimeout(renew, Math.max(renewMin, f.until - f.now - renewBefore));
+    }
+    options.frame(f);
+  };
+  const ticker = new Ticker({url, ticket, ...options, frame, state(state, code) {
     show(state);
     document.body.dataset.connection = state;
     if (state === 'live') {

@@ -94,6 +94,9 @@ export class Ticker {
     else if (this.hello) { this.#probed = performance.now(); this.#ping(); this.#watch(); }
   }
 
+  /** reconnect opens another connection in place of this one, such as with a fresh ticket. */
+  reconnect() { if (this.state !== 'idle') this.#connect(); }
+
   #hz(channel) { return this.#all === null ? this.#channels.get(channel).hz : Math.min(this.#all, this.#channels.get(channel).hz); }
 
   #look() {

@@ -214,6 +214,15 @@ test('a snapshot of a board replaces what was known, also in parts', async () =>
   assert.deepEqual(told.frames.filter(f => f.c).map(f => [f.first, f.i.map(row => row.p)]), [[true, ['a']], [false, ['b']], [false, ['b', 'c']], [true, ['a']]]);
 });
 
+test('another connection takes the place of this one when it is asked for', async () => {
+  const {ticker} = await start();
+  Socket.last.hello();
+  const first = Socket.last;
+  ticker.reconnect();
+  await settle();
+  assert.deepEqual([first.closed, Socket.all.length, ticker.state], [true, 2, 'connecting']);
+});
+
 test('stop ends it for good', async () => {
   const {ticker} = await start();
   Socket.last.hello();
