@@ -5,7 +5,7 @@ import "slices"
 // faults returns the table. A fault's name says what the code does wrong; faults
 // that belong together begin alike, so that -run finds them.
 func faults() []fault {
-	return slices.Concat(journalFaults, storeFaults, engineFaults, acknowledgeFaults, domainFaults, apiFaults, benchFaults, limitFaults,
+	return slices.Concat(journalFaults, storeFaults, engineFaults, acknowledgeFaults, domainFaults, apiFaults, pagesFaults, benchFaults, limitFaults,
 		tickerFaults, followerFaults, postgresFaults, outageFaults, redisFaults, retentionFaults, operationsFaults, sessionFaults, accountFaults, catalogueFaults, rateFaults)
 }
 

@@ -1,6 +1,6 @@
 // board.js follows what is on sale, and buys. The server has drawn the first products; the
 // script takes them over as they are.
-import {$, account, announce, connect, painter, pausable, say} from './shell.js';
+import {$, account, announce, connect, painter, pausable} from './shell.js';
 import {api, decide, newKey} from './session.js';
 import {Tile, refusal} from './tile.js';
 import {Orders} from './orders.js';
@@ -155,7 +155,7 @@ async function begin() {
   if (!user) return;
   ticker.watch(['o:' + user.id], {hz: 5});
   await settle();
-  await orders.load(user.id).catch(error => say($('trouble'), `Your orders cannot be read: ${error.message}`));
+  await orders.load(user.id).catch(error => announce(`Your orders cannot be read: ${error.message}`, true));
 }
 
 begin();

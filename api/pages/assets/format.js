@@ -1,13 +1,16 @@
 // format.js writes numbers, prices and times as the reader is used to.
 
-const whole = new Intl.NumberFormat();
-const moneys = new Map();
+const whole = new Intl.NumberFormat(), clock = new Intl.DateTimeFormat(undefined, {timeStyle: 'medium'});
+const moneys = new Map(), places = new Map(); // making a format takes far longer than using it
 
 /** count writes a whole number. */
 export const count = n => whole.format(n);
 
 /** number writes a number with so many decimal places. */
-export const number = (n, places = 1) => n.toLocaleString(undefined, {minimumFractionDigits: places, maximumFractionDigits: places});
+export function number(n, digits = 1) {
+  if (!places.has(digits)) places.set(digits, new Intl.NumberFormat(undefined, {minimumFractionDigits: digits, maximumFractionDigits: digits}));
+  return places.get(digits).format(n);
+}
 
 /** money writes an amount in minor units. */
 export function money(amount, currency) {
@@ -34,7 +37,7 @@ export function spoken(milliseconds) {
 }
 
 /** time writes a moment of today. */
-export const time = moment => new Date(moment).toLocaleTimeString();
+export const time = moment => clock.format(moment);
 
 /** estimate writes how long units last: "about 2–3 min left". */
 export function estimate(range) {
