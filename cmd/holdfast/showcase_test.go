@@ -209,6 +209,7 @@ func (h *theatre) sell(duration time.Duration) {
 // of stock and price, and nothing is stale. It must not take longer than it may.
 func (h *theatre) awaitTruth(after string) {
 	h.t.Helper()
+	defer h.explain()
 	began := time.Now()
 	for _, product := range h.products {
 		row := h.sells.get("/api/products/" + product).body
@@ -225,10 +226,28 @@ func (h *theatre) awaitTruth(after string) {
 	h.t.Logf("%s: all is shown as it is after %.2f s", after, time.Since(began).Seconds())
 }
 
+// explain says what both processes know of Redis, when a test has failed.
+func (h *theatre) explain() {
+	if !h.t.Failed() {
+		return
+	}
+	for name, at := range map[string]site{"the process that sells": h.sells, "the ticker": h.shows} {
+		figures, err := site{t: h.t, url: at.admin}.ask(call{method: "GET", path: "/metrics"})
+		h.t.Log(name, err)
+		for line := range strings.Lines(figures.text) {
+			if strings.HasPrefix(line, "inventory_bus") || strings.HasPrefix(line, "ws_") {
+				h.t.Log(strings.TrimSpace(line))
+			}
+		}
+	}
+	h.t.Logf("%s", h.owner.log)
+}
+
 // awaitStale waits until the ticker knows that it knows nothing, and says so. began is when
 // that was so.
 func (h *theatre) awaitStale(during string, began time.Time) {
 	h.t.Helper()
+	defer h.explain()
 	require.Eventually(h.t, func() bool { return h.shows.figure("ws_stale_products") == theatreProducts },
 		showTimeMax+showSlack-time.Since(began), 5*time.Millisecond, during)
 	h.stalest = max(h.stalest, time.Since(began))
