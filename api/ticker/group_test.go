@@ -85,85 +85,108 @@ func (g *shownGroup) shows(b *fakeBoard, category string) {
 	require.Len(g.t, g.rows, want)
 }
 
+// groupModel is a board with a group that one watches, by a subscription without a socket.
+type groupModel struct {
+	t       *rapid.T
+	board   *fakeBoard
+	hub     *Hub
+	watched *topic
+	now     inventory.Instant
+	ids     []inventory.ID
+	s       *subscription
+	known   *shownGroup
+}
+
+func newGroupModel(t *rapid.T) *groupModel {
+	m := &groupModel{t: t, board: newFakeBoard(), hub: &Hub{}, now: start}
+	m.hub.topics = topics{hub: m.hub, all: map[channel]*topic{}, numbers: numbers{all: map[inventory.ID]*numbered{}}}
+	m.hub.Follow(m.board)
+	m.board.put(0, 5)
+	for range rapid.IntRange(1, 200).Draw(t, "products") {
+		m.add(t)
+	}
+	var refused *refusal
+	m.watched, refused = m.hub.topics.watch(channel{kind: groupChannel, category: "shoes"}, m.now)
+	require.Nil(t, refused)
+	m.anew(t)
+	return m
+}
+
+func (m *groupModel) add(*rapid.T) {
+	if count := len(m.ids) + 1; count < 250 {
+		m.ids = append(m.ids, m.board.put(byte(count), 1_000)) // #nosec G115 -- below 250
+	}
+}
+
+// anew subscribes again.
+func (m *groupModel) anew(*rapid.T) {
+	m.s = &subscription{client: &client{}, audience: &audience{topic: m.watched}, snapshot: true}
+	m.known = &shownGroup{t: m.t}
+}
+
+// tell has the client told at most so many messages, and returns whether that was all.
+func (m *groupModel) tell(most int) (all bool) {
+	for range most {
+		p, is := m.watched.next(m.s)
+		if !is {
+			return true
+		}
+		var frame map[string]any
+		require.NoError(m.t, json.Unmarshal(payload(p.bytes), &frame))
+		require.Less(m.t, len(p.bytes), groupChunkBytes+1_000)
+		require.Equal(m.t, !m.known.read(frame), p.more)
+		m.watched.told(m.s, &p)
+	}
+	return false
+}
+
+func (m *groupModel) sweep(sweeps int) {
+	m.now += inventory.Instant(sweeps) * inventory.Instant(sweepInterval)
+	m.hub.topics.sweep(m.now)
+}
+
+// change changes the rules of some product.
+func (m *groupModel) change(t *rapid.T, change func(*inventory.Product)) {
+	m.board.change(rapid.SampledFrom(m.ids).Draw(t, "id"), change)
+}
+
 // Whatever happens to products, and however seldom somebody is told, who watches a
 // category knows in the end what the board shows of it, and never saw a version go back.
 func TestAGroupIsWhatTheBoardShows(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		board := newFakeBoard()
-		h := &Hub{}
-		h.topics = topics{hub: h, all: map[channel]*topic{}, numbers: numbers{all: map[inventory.ID]*numbered{}}}
-		h.Follow(board)
-		board.put(0, 5)
-		now, count := start, byte(0)
-		var ids []inventory.ID
-		add := func() {
-			if count++; count < 250 {
-				ids = append(ids, board.put(count, 1_000))
-			}
-		}
-		for range rapid.IntRange(1, 200).Draw(t, "products") {
-			add()
-		}
-		of := channel{kind: groupChannel, category: "shoes"}
-		watched, refused := h.topics.watch(of, now)
-		require.Nil(t, refused)
-		c := &client{}
-		a := &audience{topic: watched}
-		begin := func() (*subscription, *shownGroup) {
-			return &subscription{client: c, audience: a, snapshot: true}, &shownGroup{t: t}
-		}
-		s, known := begin()
-		tell := func(most int) (all bool) {
-			for range most {
-				p, is := watched.next(s)
-				if !is {
-					return true
-				}
-				var frame map[string]any
-				require.NoError(t, json.Unmarshal(payload(p.bytes), &frame))
-				require.Less(t, len(p.bytes), groupChunkBytes+1_000)
-				last := known.read(frame)
-				require.Equal(t, !last, p.more)
-				watched.told(s, &p)
-			}
-			return false
-		}
+		m := newGroupModel(t)
 		t.Repeat(map[string]func(*rapid.T){
-			"hold":  func(t *rapid.T) { board.hold(rapid.SampledFrom(ids).Draw(t, "id")) },
-			"add":   func(*rapid.T) { add() },
-			"stale": func(t *rapid.T) { board.setStale(rapid.SampledFrom(ids).Draw(t, "id"), rapid.Bool().Draw(t, "stale")) },
-			"price": func(t *rapid.T) {
-				board.change(rapid.SampledFrom(ids).Draw(t, "id"), func(r *inventory.Product) { r.Price.Minor++ })
+			"add":  m.add,
+			"anew": m.anew,
+			"hold": func(t *rapid.T) { m.board.hold(rapid.SampledFrom(m.ids).Draw(t, "id")) },
+			"stale": func(t *rapid.T) {
+				m.board.setStale(rapid.SampledFrom(m.ids).Draw(t, "id"), rapid.Bool().Draw(t, "stale"))
 			},
+			"price":  func(t *rapid.T) { m.change(t, func(r *inventory.Product) { r.Price.Minor++ }) },
+			"forget": func(*rapid.T) { m.board.forgotten = uint64(len(m.board.changed)) },
 			"move": func(t *rapid.T) {
 				to := rapid.SampledFrom([]string{"shoes", "hats"}).Draw(t, "category")
-				board.change(rapid.SampledFrom(ids).Draw(t, "id"), func(r *inventory.Product) { r.Category = to })
+				m.change(t, func(r *inventory.Product) { r.Category = to })
 			},
 			"delete": func(t *rapid.T) {
 				deleted := rapid.Bool().Draw(t, "deleted")
-				board.change(rapid.SampledFrom(ids).Draw(t, "id"), func(r *inventory.Product) { r.Deleted = deleted })
+				m.change(t, func(r *inventory.Product) { r.Deleted = deleted })
 			},
-			"forget": func(*rapid.T) { board.forgotten = uint64(len(board.changed)) },
-			"anew":   func(*rapid.T) { s, known = begin() },
 			"sweep": func(t *rapid.T) {
-				now += inventory.Instant(rapid.IntRange(1, 200).Draw(t, "sweeps")) * inventory.Instant(sweepInterval)
-				h.topics.sweep(now)
-				tell(rapid.IntRange(0, 3).Draw(t, "messages"))
+				m.sweep(rapid.IntRange(1, 200).Draw(t, "sweeps"))
+				m.tell(rapid.IntRange(0, 3).Draw(t, "messages"))
 			},
 			"": func(t *rapid.T) {
-				before := *s
-				if rapid.IntRange(0, 3).Draw(t, "look") > 0 || before.snapshot {
-					return
+				if rapid.IntRange(0, 3).Draw(t, "look") == 0 && !m.s.snapshot {
+					m.sweep(1)
+					require.True(t, m.tell(1_000))
+					m.known.shows(m.board, "shoes")
 				}
-				now += inventory.Instant(sweepInterval)
-				h.topics.sweep(now)
-				require.True(t, tell(1_000))
-				known.shows(board, "shoes")
 			},
 		})
-		h.topics.unwatch(watched)
-		require.Zero(t, h.topics.members)
-		require.Empty(t, h.topics.numbers.all)
+		m.hub.topics.unwatch(m.watched)
+		require.Zero(t, m.hub.topics.members)
+		require.Empty(t, m.hub.topics.numbers.all)
 	})
 }
 

@@ -48,8 +48,8 @@ var apiFaults = []fault{
 		name:    "token-without-signature",
 		meaning: "An access token is believed whatever its signature.",
 		substitutions: []substitution{{"internal/token/signer.go",
-			"(any, error) { return s.key, nil })\n	if err != nil {\n",
-			"(any, error) { return s.key, nil })\n	if err != nil && !errors.Is(err, jwt.ErrTokenSignatureInvalid) {\n"}},
+			"	case err != nil:\n		return Principal{}, 0, fmt.Errorf(\"%w: %w\", ErrInvalid, err)\n",
+			"	case err != nil && !errors.Is(err, jwt.ErrTokenSignatureInvalid):\n		return Principal{}, 0, fmt.Errorf(\"%w: %w\", ErrInvalid, err)\n"}},
 		test: in("internal/token", "TestForgedTokensAreRefused"),
 	},
 	{

@@ -19,8 +19,50 @@ var tickerFaults = []fault{
 	{
 		name:          "ticker-late-phase",
 		meaning:       "Who asked to be told seldom hears late that a product is off sale.",
-		substitutions: []substitution{{"api/ticker/audience.go", " && members.seen.phase == newest.phase {", " {"}},
+		substitutions: []substitution{{"api/ticker/audience.go", " || members.edge != edge\n", "\n"}},
 		test:          in(tickerFolder, "TestAChangeOfPhaseIsToldAtOnce"),
+	},
+	{
+		name:          "ticker-lane-believed",
+		meaning:       "Who comes into a lane that was told already is not told.",
+		substitutions: []substitution{{"api/ticker/client.go", "	if s.lane() != lanePaused {\n		s.mark()\n	}\n", ""}},
+		test:          in("api/ticker", "TestAChangeOfLanesMissesNothing"),
+	},
+	{
+		name:          "ticker-group-half-known",
+		meaning:       "Who is in the middle of a group's snapshot is told of products as if all were known.",
+		substitutions: []substitution{{"api/ticker/group.go", "told.whole && told.more\n", "false\n"}},
+		test:          in("api/ticker", "TestAGroupIsWhatTheBoardShows"),
+	},
+	{
+		name:          "ticker-gone-left-out",
+		meaning:       "Who is in the middle of a group's snapshot is not told of products that have left it.",
+		substitutions: []substitution{{"api/ticker/group.go", "!(one.left && key.begins)", "!(one.left && key.whole)"}},
+		test:          in("api/ticker", "TestAGroupIsWhatTheBoardShows"),
+	},
+	{
+		name:          "ticker-orders-of-others",
+		meaning:       "Anybody who is known watches the orders of anybody.",
+		substitutions: []substitution{{"api/ticker/serve.go", "	case wanted.customer != c.user:\n		return unknownChannel(*wanted)\n", ""}},
+		test:          in("api/ticker", "TestACustomerIsToldOfOrders"),
+	},
+	{
+		name:          "ticker-private-after-expiry",
+		meaning:       "A connection goes on with what is its user's after the access token has ended.",
+		substitutions: []substitution{{"api/ticker/identity.go", "	s.dropForbidden(c, \"The access token has ended.\", now)\n", ""}},
+		test:          in("api/ticker", "TestAConnectionSaysWhoItIs"),
+	},
+	{
+		name:          "ticker-stale-untold",
+		meaning:       "Nobody is told that a product's seller is not heard.",
+		substitutions: []substitution{{"api/ticker/frame.go", " && s.stale == other.stale", ""}},
+		test:          in("api/ticker", "TestStaleProductsAreToldOf"),
+	},
+	{
+		name:          "ticker-never-demotes",
+		meaning:       "A client that does not keep up is served as fast as it has asked for.",
+		substitutions: []substitution{{"api/ticker/shard.go", "			s.demote(c, now)\n", ""}},
+		test:          in("api/ticker", "TestSlowClientsAreDemoted"),
 	},
 	{
 		name:          "ticket-used-twice",

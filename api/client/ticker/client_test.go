@@ -21,7 +21,7 @@ func TestAProductIsShown(t *testing.T) {
 	got := version(t, c, 1)
 	assert.WithinDuration(t, time.Now(), got.At, patience)
 	got.At = time.Time{}
-	assert.Equal(t, Product{ID: id, Version: Version{7, 1}, Available: 100, Phase: Live, Catalogue: Catalogue{SKU: "SKU-1", Price: 1999, Currency: "EUR"}}, got)
+	assert.Equal(t, Product{ID: id, Version: Version{7, 1}, Available: 100, Phase: Live, Catalogue: Catalogue{SKU: "SKU-1", Price: 1999, Currency: "EUR", Capacity: 100}}, got)
 	s.hold(product)
 	got = version(t, c, 2)
 	assert.Equal(t, []int64{99, 1, 0}, []int64{got.Available, got.Reserved, got.Sold})
