@@ -86,7 +86,7 @@ func TestUpgradesAreChecked(t *testing.T) {
 		"good":                  {goodUpgrade, 101, ""},
 		"our subprotocol":       {goodUpgrade + "Sec-WebSocket-Protocol: stockticker.v2.json, stockticker.v1.json\r\n", 101, ""},
 		"two lists":             {goodUpgrade + "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Protocol: stockticker.v1.json\r\n", 101, ""},
-		"other subprotocols":    {goodUpgrade + "Sec-WebSocket-Protocol: stockticker.v1.msgpack, chat\r\n", 400, "stockticker.v1.json"},
+		"other subprotocols":    {goodUpgrade + "Sec-WebSocket-Protocol: stockticker.v2.msgpack, chat\r\n", 400, "stockticker.v1.json or stockticker.v1.msgpack"},
 		"case of a subprotocol": {goodUpgrade + "Sec-WebSocket-Protocol: StockTicker.v1.json\r\n", 400, "stockticker.v1.json"},
 		"no upgrade":            {replace("Upgrade: WebSocket\r\n", ""), 426, "version 13"},
 		"no connection":         {replace("keep-alive, Upgrade", "keep-alive"), 426, "version 13"},

@@ -147,7 +147,7 @@ func (w *Watch) arms() []watchArm {
 }
 
 // serverRates are how often the server tells a connection at most, from the slowest.
-var serverRates = []float64{0.2, 0.5, 1, 2, 5, 10, 20}
+var serverRates = []float64{0.2, 0.5, 1, 2, 4, 5, 8, 10, 20}
 
 // fillRates finds the rate to ask for, and how often the stock changes when nobody says so.
 func (w *Watch) fillRates() error {
@@ -163,7 +163,7 @@ func (w *Watch) fillRates() error {
 	case w.Changes == 0:
 		w.Changes = w.Hertz
 	case !exact && w.Changes != w.Hertz:
-		return fmt.Errorf("the server tells 20, 10, 5, 2, 1, 0.5 or 0.2 times a second: with %g changes/s nobody is told %g times", w.Changes, w.Hertz)
+		return fmt.Errorf("the server tells 20, 10, 8, 5, 4, 2, 1, 0.5 or 0.2 times a second: with %g changes/s nobody is told %g times", w.Changes, w.Hertz)
 	}
 	if !exact && len(w.CompareChanges) > 0 {
 		return fmt.Errorf("changes are compared at a rate of the server, and %g is none", w.Hertz)

@@ -94,7 +94,7 @@ func TestWhatCannotBeWatchedIsRefused(t *testing.T) {
 	good := func() Watch {
 		return Watch{Connections: 10, Hertz: 20, Duration: time.Second, Stall: time.Second, Protocol: ProtocolJSON, Rounds: 1, Loops: 1}
 	}
-	for hertz, want := range map[float64][2]float64{20: {20, 40}, 8: {10, 8}, 4: {5, 4}, 1: {1, 2}, 0.2: {0.2, 0.4}} {
+	for hertz, want := range map[float64][2]float64{20: {20, 40}, 8: {8, 16}, 4: {4, 8}, 3: {4, 3}, 1: {1, 2}, 0.2: {0.2, 0.4}} {
 		w := good()
 		w.Hertz = hertz
 		require.NoError(t, w.validate())
@@ -104,7 +104,7 @@ func TestWhatCannotBeWatchedIsRefused(t *testing.T) {
 		"no connections":           func(w *Watch) { w.Connections = 0 },
 		"too fast":                 func(w *Watch) { w.Hertz = 21 },
 		"too slow":                 func(w *Watch) { w.Hertz = 0.1 },
-		"no rate":                  func(w *Watch) { w.Hertz, w.Changes = 8, 100 },
+		"no rate":                  func(w *Watch) { w.Hertz, w.Changes = 3, 100 },
 		"all stalled":              func(w *Watch) { w.Stalled = 10 },
 		"a stall that is too long": func(w *Watch) { w.Stall = 10 * time.Second },
 		"no protocol":              func(w *Watch) { w.Protocol = "xml" },

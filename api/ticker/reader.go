@@ -1,16 +1,12 @@
 package ticker
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"runtime/debug"
-	"slices"
 	"sync"
-	"unicode/utf8"
-
-	"github.com/fasthttp/websocket"
+	"syscall"
 
 	"holdfast/inventory"
 )
@@ -18,20 +14,27 @@ import (
 // errFlood ends the reading from a peer that sends more than it may.
 var errFlood = errors.New("the peer sends too much")
 
-// messageBuffer has room for the longest message and one byte more, so that reading
-// always finds the end.
-type messageBuffer [messageBytesMax + 1]byte
-
-// messages are buffers for what peers send: a connection has one only while a message
-// of it is read.
-var messages = sync.Pool{New: func() any { return new(messageBuffer) }}
-
-// reader reads from one connection, and tells its shard.
+// reader reads from one connection, and tells its shard. While it waits its stack is as
+// small as stacks are: what a message asks for is done by a goroutine that lives as long as
+// that takes.
 type reader struct {
 	*client
-	conn     *websocket.Conn
-	pipe     *pipe
-	commands meter
+	assembler
+	// early is what the peer sent before it was answered.
+	early              []byte
+	received, commands meter
+	// come and failed are what an attempt to read has brought.
+	come    *messageBuffer
+	bytes   int
+	failed  error
+	attempt func(descriptor uintptr) bool
+	working sync.WaitGroup
+}
+
+func newReader(c *client, early []byte) *reader {
+	r := &reader{client: c, early: early}
+	r.attempt = r.try
+	return r
 }
 
 // run reads until the connection ends.
@@ -39,47 +42,101 @@ func (r *reader) run() {
 	defer func() { r.shard.ask(r.client, (*shard).end) }()
 	defer func() {
 		if cause := recover(); cause != nil {
-			r.shard.hub.log.Error("a reader of the ticker panicked", "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
-			r.closeFor(closeInternal)
+			r.logPanic(cause)
 		}
 	}()
-	r.conn.SetReadLimit(messageBytesMax)
-	r.conn.SetPingHandler(r.pinged)
-	r.conn.SetPongHandler(func(string) error { return r.controlled() })
-	r.conn.SetCloseHandler(func(int, string) error { return nil })
-	for {
-		if err := r.message(); err != nil {
-			r.conclude(err)
-			return
-		}
+	err := r.take(r.early)
+	for r.early = nil; err == nil; {
+		err = r.fill()
 	}
+	r.release()
+	r.conclude(err)
+}
+
+func (r *reader) logPanic(cause any) {
+	r.shard.hub.log.Error("a reader of the ticker panicked", "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
+	r.closeFor(closeInternal)
 }
 
 func (r *reader) now() inventory.Instant { return r.shard.hub.clock.Now() }
 
-// message reads one message and has the shard handle it.
-func (r *reader) message() error {
-	kind, body, err := r.conn.NextReader()
-	if err != nil {
+// fill waits until something has come, and takes it.
+func (r *reader) fill() error {
+	if err := r.raw.Read(r.attempt); err != nil {
 		return err
 	}
-	r.reading.Store(int64(r.now()))
-	buffer := messages.Get().(*messageBuffer)
+	buffer := r.come
+	r.come = nil
 	defer messages.Put(buffer)
-	size, err := io.ReadFull(body, buffer[:])
-	r.reading.Store(0)
-	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return err
+	if r.failed != nil {
+		return r.failed
 	}
+	return r.take(buffer[:r.bytes])
+}
+
+// try reads once, when the kernel has something: until then the connection has no buffer.
+func (r *reader) try(descriptor uintptr) bool {
+	buffer := messages.Get().(*messageBuffer)
+	for {
+		count, err := syscall.Read(int(descriptor), buffer[:])
+		switch {
+		case err == syscall.EINTR: //nolint:errorlint // a system call does not wrap
+			continue
+		case err == syscall.EAGAIN: //nolint:errorlint // as above
+			messages.Put(buffer)
+			return false
+		case err == nil && count == 0:
+			err = io.EOF
+		}
+		r.come, r.bytes, r.failed = buffer, count, err
+		return true
+	}
+}
+
+// take handles what has come.
+func (r *reader) take(data []byte) error {
 	now := r.now()
-	r.heard.Store(int64(now))
-	switch {
-	case (kind == websocket.TextMessage) != (r.format == formatJSON):
-		return closeError{closeUnsupported}
-	case kind == websocket.TextMessage && !utf8.Valid(buffer[:size]):
-		return closeError{closeInvalidText}
+	if r.received.take(byteRate, int64(len(data)), now) > 0 {
+		return errFlood
 	}
-	r.command(buffer[:size], now)
+	err := r.feed(data, r.handle)
+	switch {
+	case !r.began():
+		r.reading.Store(0)
+	case r.reading.Load() == 0:
+		r.reading.Store(int64(now))
+	}
+	return err
+}
+
+// handle handles a message or a control frame.
+func (r *reader) handle(one received) error {
+	now := r.now()
+	switch one.operation {
+	case operationClose:
+		return readClose(one.payload)
+	case operationPing:
+		answer := answerFrame(one.payload)
+		r.shard.ask(r.client, func(s *shard, c *client) { s.say(c, answer, s.hub.clock.Now()) })
+		r.controlled(now)
+		return nil
+	case operationPong:
+		r.controlled(now)
+		return nil
+	}
+	r.heard.Store(int64(now))
+	if (one.operation == operationText) != (r.format == formatJSON) {
+		return closeError{closeUnsupported, ""}
+	}
+	r.working.Go(func() {
+		defer func() {
+			if cause := recover(); cause != nil {
+				r.logPanic(cause)
+			}
+		}()
+		r.command(one.payload, now)
+	})
+	r.working.Wait()
 	return nil
 }
 
@@ -97,43 +154,31 @@ func (r *reader) command(data []byte, now inventory.Instant) {
 	}
 }
 
-// closeError is a reason of ours to read no further.
-type closeError struct{ code CloseCode }
-
-func (e closeError) Error() string { return fmt.Sprintf("closed with %d", e.code) }
-
-// pinged answers a ping.
-func (r *reader) pinged(payload string) error {
-	answer := answerFrame([]byte(payload))
-	r.shard.ask(r.client, func(s *shard, c *client) { s.say(c, answer, s.hub.clock.Now()) })
-	return r.controlled()
-}
-
 // controlled counts a control frame.
-func (r *reader) controlled() error {
-	now := r.now()
+func (r *reader) controlled(now inventory.Instant) {
 	r.heard.Store(int64(now))
 	if wait := r.commands.take(commandRate, 1, now); wait > 0 {
 		r.shard.ask(r.client, func(s *shard, c *client) { s.violate(c, s.hub.clock.Now()) })
 	}
-	return nil
 }
 
 // conclude tells the shard why nothing more is read, and reads on to the end of what
 // the peer sends: it takes what we say only if nothing of its own is left unread.
 func (r *reader) conclude(err error) {
 	var ours closeError
-	var theirs *websocket.CloseError
+	var theirs peerClosed
 	switch {
+	case errors.As(err, &theirs):
+		r.shard.ask(r.client, func(s *shard, c *client) { s.part(c, theirs.code) })
+		return
+	case errors.As(err, &ours) && ours.code == closeBroken:
+		r.shard.ask(r.client, func(s *shard, c *client) {
+			s.finish(c, &closeTable[closeRows[closeBroken]], closeBroken, ours.reason, s.hub.clock.Now())
+		})
 	case errors.As(err, &ours):
 		r.closeFor(ours.code)
 	case errors.Is(err, errFlood):
 		r.closeFor(closeRateAbuse)
-	case len(r.pipe.words) > 0:
-		r.closeAs(r.pipe.words[2:]) // after a header of two bytes
-	case errors.As(err, &theirs) && theirs.Code != websocket.CloseAbnormalClosure:
-		r.shard.ask(r.client, func(s *shard, c *client) { s.part(c, CloseCode(theirs.Code)) })
-		return
 	default:
 		return // it is lost
 	}
@@ -142,19 +187,6 @@ func (r *reader) conclude(err error) {
 
 func (r *reader) closeFor(code CloseCode) {
 	r.shard.ask(r.client, func(s *shard, c *client) { s.close(c, code, s.hub.clock.Now()) })
-}
-
-// closeAs closes as the library would have done: with the payload of its close frame.
-func (r *reader) closeAs(payload []byte) {
-	code, reason := CloseCode(binary.BigEndian.Uint16(payload)), string(slices.Clone(payload[2:]))
-	if code == closeTooBig {
-		r.closeFor(code)
-		return
-	}
-	r.shard.ask(r.client, func(s *shard, c *client) {
-		row := &closeTable[closeRows[closeBroken]]
-		s.finish(c, row, closeBroken, reason, s.hub.clock.Now())
-	})
 }
 
 // receive handles a message that was read.

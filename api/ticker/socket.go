@@ -3,9 +3,6 @@ package ticker
 import (
 	"net"
 	"syscall"
-	"time"
-
-	"holdfast/inventory"
 )
 
 // Socket is a connection that can be written to without waiting. A *net.TCPConn is one, and
@@ -68,56 +65,4 @@ func (a *attempt) write(raw syscall.RawConn, data []byte) (int, error) {
 		return 0, a.err
 	}
 	return a.taken, nil
-}
-
-// pipe is what the library reads from. What it wants to write on its own account, once
-// the connection is upgraded, is kept for the shard to say.
-type pipe struct {
-	Socket
-	now func() inventory.Instant
-	// early is what the peer sent before it was answered.
-	early    []byte
-	upgraded bool
-	words    []byte
-	received meter
-}
-
-// Read reads what the peer sends, at most byteRate of it.
-func (p *pipe) Read(data []byte) (n int, err error) {
-	if len(p.early) > 0 {
-		n = copy(data, p.early)
-		p.early = p.early[n:]
-	} else if n, err = p.Socket.Read(data); err != nil {
-		return n, err
-	}
-	if p.received.take(byteRate, int64(n), p.now()) > 0 {
-		return 0, errFlood
-	}
-	return n, nil
-}
-
-// SetDeadline does nothing once the connection is upgraded: the hub's clock decides, and
-// a deadline of the library's would end writes of the shard.
-func (p *pipe) SetDeadline(at time.Time) error {
-	if p.upgraded {
-		return nil
-	}
-	return p.Socket.SetDeadline(at)
-}
-
-// SetWriteDeadline is as SetDeadline.
-func (p *pipe) SetWriteDeadline(at time.Time) error {
-	if p.upgraded {
-		return nil
-	}
-	return p.Socket.SetWriteDeadline(at)
-}
-
-// Write sends the answer to the upgrade, and keeps what comes after it.
-func (p *pipe) Write(data []byte) (int, error) {
-	if !p.upgraded {
-		return p.Socket.Write(data)
-	}
-	p.words = append(p.words, data...)
-	return len(data), nil
 }

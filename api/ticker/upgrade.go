@@ -27,13 +27,13 @@ type Upgrade struct {
 // writeBuffers are for what the library writes: the answers to upgrades.
 var writeBuffers sync.Pool
 
-// upgrader makes the library's connections. They read in small buffers: commands are
-// short. All that it would check has been checked.
+// upgrader answers upgrades; the frames that follow are read and written here. All that it
+// would check has been checked.
 var upgrader = websocket.Upgrader{ReadBufferSize: 256, WriteBufferSize: 512, WriteBufferPool: &writeBuffers,
 	HandshakeTimeout: handshakeTimeMax, Subprotocols: Subprotocols[:], CheckOrigin: func(*http.Request) bool { return true }}
 
 // hijacker gives the library a connection that was taken from another server.
-type hijacker struct{ pipe *pipe }
+type hijacker struct{ socket Socket }
 
 func (h hijacker) Header() http.Header         { return http.Header{} }
 func (h hijacker) Write(b []byte) (int, error) { return len(b), nil }
@@ -41,7 +41,7 @@ func (h hijacker) WriteHeader(int)             {}
 
 // Hijack implements [http.Hijacker].
 func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	return h.pipe, bufio.NewReadWriter(bufio.NewReaderSize(h.pipe, 16), bufio.NewWriterSize(h.pipe, 16)), nil
+	return h.socket, bufio.NewReadWriter(bufio.NewReaderSize(h.socket, 16), bufio.NewWriterSize(h.socket, 16)), nil
 }
 
 // errStopped is returned for connections that come when the hub has ended.
@@ -63,17 +63,14 @@ func (h *Hub) serve(socket Socket, seat *Seat, upgrade *Upgrade) error {
 	if err != nil {
 		return fmt.Errorf("prepare the socket: %w", err)
 	}
-	p := &pipe{Socket: socket, now: h.clock.Now, early: upgrade.Early}
 	request := &http.Request{Method: http.MethodGet, Header: http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"},
 		"Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {upgrade.Key}}}
 	if upgrade.Subprotocol != "" {
 		request.Header.Set("Sec-Websocket-Protocol", upgrade.Subprotocol)
 	}
-	conn, err := upgrader.Upgrade(hijacker{p}, request, upgrade.Header)
-	if err != nil {
+	if _, err := upgrader.Upgrade(hijacker{socket}, request, upgrade.Header); err != nil {
 		return fmt.Errorf("answer the upgrade: %w", err)
 	}
-	p.upgraded = true
 	if !h.enter() {
 		return errStopped
 	}
@@ -84,7 +81,6 @@ func (h *Hub) serve(socket Socket, seat *Seat, upgrade *Upgrade) error {
 		h.left.Done()
 		return errStopped
 	}
-	r := &reader{client: c, conn: conn, pipe: p}
-	go r.run()
+	go newReader(c, upgrade.Early).run()
 	return nil
 }
