@@ -7,23 +7,29 @@
 // somebody watches, and compares; so an order costs nothing more for being watched,
 // and ten thousand changes of a product in a second cost as much as twenty.
 //
-//	board ──sweep──▶ topic ──frame──▶ audience, per shard ──▶ client ──▶ socket
+//	board ──sweep──▶ topic ──piece──▶ audience, per shard ──▶ client ──▶ socket
 //
-// A topic is a product that somebody watches. When its state is another than the one
-// before, one frame is made of it, for everybody. A shard is a goroutine that owns
-// clients: it alone writes to their sockets, and nothing of a client is looked at by
-// another goroutine, but for two moments that its reader notes. The audience of a topic
-// is those of a shard's clients that watch it, by the lane that they asked for: how often
-// they want to hear of it at most.
+// A topic is a channel that somebody watches: a product, a group of products, the orders of
+// a customer or the figures of the process. It counts its editions. Of a product, one frame
+// is made of each state, for everybody, when the first one wants it. A group counts the
+// changes of all its products, and has them in the order of their last change: who was told
+// up to some count is told what comes after it. A shard is a goroutine that owns clients: it
+// alone writes to their sockets, and nothing of a client is looked at by another goroutine,
+// but for two moments that its reader notes. The audience of a topic is those of a shard's
+// clients that watch it, by the lane that they asked for: how often they want to hear of it
+// at most. Lanes are due by time.
 //
 // There is no queue of frames. A client has a set of topics that it has to be told of,
 // and at most the rest of one frame that the kernel did not take whole; what it is told
-// is the frame of the moment of writing. A client that does not read is skipped, and
-// gets the present state when it reads again.
+// is the piece of the moment of writing. A client that does not read is skipped, is served
+// in slower lanes for a while, and gets the present state when it reads again. Only of
+// orders there is a list: the last state of each, as many as [orderFramesMax]; beyond, the
+// client is told to ask again.
 //
-// Each connection has one goroutine that reads, in the package's own net.Conn: what
-// the library wants to write by itself, the reasons of a broken protocol, is caught
-// there and told by the shard. So everything that is sent comes from one writer.
+// Each connection has one goroutine that reads, and assembles messages of what comes; while
+// it waits it holds no buffer. Everything that is sent comes from one writer, the shard.
+// What a command needs that takes time, such as whose token it is, is found out on the side
+// of the reader, before the shard is asked.
 //
 // # Invariants
 //
@@ -32,10 +38,12 @@
 //	    and a client is given the newest one: no connection ever sees a version fall.
 //	K3  A write never waits: one attempt, and what the kernel does not take stays.
 //	    So no client delays another.
-//	K4  A frame depends on the product's state alone, never on who gets it.
+//	K4  A frame depends on the product's state alone, never on who gets it; a message of a
+//	    group on where it begins alone.
 //	K5  Every command is answered exactly once, before any frame that it causes.
 //	K6  A client takes bounded memory: its subscriptions, one bit for each, one rest of a
-//	    shared frame, and [pendingBytesMax] of answers.
-//	K7  The last subscription of a product takes its topic away; the last connection
+//	    shared frame, [pendingBytesMax] of answers, and [orderFramesMax] states of orders.
+//	K7  The last subscription of a channel takes its topic away; the last connection
 //	    stops the clock of the hub.
+//	K8  Who comes into a lane, by whatever way, is told what the lane was told before.
 package ticker
