@@ -81,6 +81,7 @@ func deleteKey(x *exchange) {
 		x.failWrite("deleting an API key", err, repeatAdvice)
 	default:
 		x.server.revocations.EndKey(id)
+		x.server.endSockets()
 		x.answerNothing()
 	}
 }

@@ -28,6 +28,9 @@ func (s *Server) openTicker() {
 	options := ticker.Options{Clock: s.clock, Log: s.log, Node: nodeName(), ConnectionsMax: s.options.SocketsMax,
 		AddressConnectionsMax: s.options.SocketsPerAddressMax, UserConnectionsMax: s.options.SocketsPerUserMax,
 		Ended: func(v ticker.Visitor) bool {
+			if !v.Key.IsZero() {
+				return s.revocations.Has(token.Principal{ID: v.Key})
+			}
 			return s.revocations.Has(token.Principal{ID: v.User, Session: v.Session, Version: v.Version})
 		}}
 	if !s.options.tokensUnknown {
@@ -283,7 +286,7 @@ func (x *exchange) visitorByCredential(visitor ticker.Visitor) (ticker.Visitor, 
 	}
 	credential := x.credential()
 	if token.LooksLikeKey(textOf(credential)) {
-		visitor.Admin = x.principal.Role == persistence.RoleAdmin
+		visitor.Key, visitor.Admin = x.principal.ID, x.principal.Role == persistence.RoleAdmin
 		return visitor, ""
 	}
 	_, until, err := x.server.signer.Verify(string(credential))

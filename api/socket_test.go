@@ -252,6 +252,32 @@ func TestRow33SocketsEndWithTheirSessions(t *testing.T) {
 	nobodys.alive()
 }
 
+// A WebSocket of a machine sees what its key's role may, and ends when the key is deleted.
+func TestRow33SocketsEndWithTheirKey(t *testing.T) {
+	s := newSocketStand(t)
+	made := s.do(call{method: "POST", path: "/api/apikeys", token: s.admin, body: `{"name":"wall","role":"admin"}`})
+	require.Equal(t, 201, made.status, "%s", made.body)
+	opened := s.open("", "Authorization", "Bearer "+made.text("key"))
+	opened.send(`{"id":1,"op":"sub","ch":["sys"]}`)
+	require.Equal(t, "ok", opened.read()["t"])
+	require.Equal(t, "sys", opened.read()["t"])
+	require.Equal(t, 204, s.do(call{method: "DELETE", path: "/api/apikeys/" + s.keyNamed("wall"), token: s.admin}).status)
+	opened.ends(4001)
+}
+
+// keyNamed returns the id of an API key.
+func (s *socketStand) keyNamed(name string) string {
+	s.store.lock.Lock()
+	defer s.store.lock.Unlock()
+	for _, key := range s.store.keys {
+		if key.Name == name {
+			return key.ID.String()
+		}
+	}
+	s.t.Fatalf("there is no key %s", name)
+	return ""
+}
+
 // While the store is away nobody is thrown out.
 func TestSocketsStayWhileTheStoreIsAway(t *testing.T) {
 	s := newSocketStand(t)

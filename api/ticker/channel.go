@@ -91,5 +91,8 @@ func (c channel) String() string {
 	return ""
 }
 
+// isGroup reports whether a channel is of many products.
+func (c channel) isGroup() bool { return c.kind == groupChannel || c.kind == everyChannel }
+
 // private reports whether a channel is not for everybody.
 func (c channel) private() bool { return c.kind > groupChannel }

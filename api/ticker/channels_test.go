@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -93,12 +94,14 @@ func TestACustomerIsToldOfOrders(t *testing.T) {
 	orders.put(h.hub, OrderNews{Order: two, Customer: me, State: inventory.Confirmed})
 	orders.put(h.hub, OrderNews{Order: one, Customer: me, State: inventory.Expired})
 	h.sweep(1)
-	frame := p.read()
-	require.Equal(t, []any{two.String(), "reserved", float64(milliseconds(start))}, []any{frame["o"], frame["status"], frame["expires_at"]})
-	require.Equal(t, []any{two.String(), "confirmed"}, pick(p.read(), "o", "status"))
+	require.Equal(t, []any{two.String(), "confirmed"}, pick(p.read(), "o", "status"), "of each order the last state is told")
 	require.ElementsMatch(t, [][]any{{"o:" + me.String(), "expired"}, {"o:" + one.String(), "expired"}},
 		[][]any{pick(p.read(), "ch", "status"), pick(p.read(), "ch", "status")})
 	theirs.live(h)
+
+	orders.put(h.hub, OrderNews{Order: inventory.ID{6}, Customer: other, State: inventory.Reserved, ExpiresAt: start})
+	h.sweep(1)
+	require.Equal(t, []any{"reserved", float64(milliseconds(start))}, pick(theirs.read(), "status", "expires_at"))
 
 	orders.lock.Lock()
 	orders.away = true
@@ -123,6 +126,63 @@ func pick(frame map[string]any, names ...string) []any {
 		values[i] = frame[name]
 	}
 	return values
+}
+
+// One peer that is gone takes nothing from the others who watch the same orders.
+func TestAPeerThatIsGoneTakesNoOrdersFromOthers(t *testing.T) {
+	orders := newFakeOrders()
+	h := newHarness(t, func(o *Options) { o.Orders, o.UserConnectionsMax = orders, 10 })
+	me := inventory.ID{1}
+	var peers []*peer
+	for range 6 {
+		p := h.dial(Visitor{User: me})
+		require.Equal(t, "hello", p.read()["t"])
+		p.send(`{"id":1,"op":"sub","ch":["o:` + me.String() + `"]}`)
+		require.Equal(t, "ok", p.read()["t"])
+		peers = append(peers, p)
+	}
+	h.sweep(1)
+	h.hub.everyShard(func(s *shard) {
+		if len(s.clients) > 0 {
+			s.clients[0].socket.Close() // its shard learns of it when it writes
+		}
+	})
+	orders.put(h.hub, OrderNews{Order: inventory.ID{3}, Customer: me, State: inventory.Reserved})
+	h.sweep(2)
+	told := 0
+	for _, p := range peers {
+		require.NoError(t, p.SetReadDeadline(time.Now().Add(patience)))
+		if _, data, err := p.ReadMessage(); err == nil {
+			require.Contains(t, string(data), `"reserved"`)
+			told++
+		}
+	}
+	require.Equal(t, len(peers)-len(h.hub.shards), told)
+	require.Empty(t, h.log.String())
+}
+
+// What has happened to an order while those that there are were read is told once, and
+// never before an earlier state.
+func TestOrdersNeverGoBack(t *testing.T) {
+	h := newHarness(t, func(o *Options) { o.Orders = newFakeOrders() })
+	s := h.hub.shards[0]
+	me, order := inventory.ID{1}, inventory.ID{3}
+	c := &client{shard: s, raw: newStuck(t), user: me, seat: &Seat{seats: &h.hub.seats}}
+	sub := &command{op: opSubscribe, channels: []channel{ordersOf(me)}}
+	require.Nil(t, s.subscribe(c, sub, newMessage(formatJSON, 0, "ok"), start))
+	c.blockedSince = start
+	state := func(sequence uint64) *orderFrame {
+		return &orderFrame{news: OrderNews{Order: order, Customer: me, Sequence: sequence}}
+	}
+	one := c.subscriptions[0]
+	s.tellOrders([]orderNote{{frame: state(2)}}, false)
+	_, is := one.next()
+	require.False(t, is, "told before the orders were read")
+	s.tellOrders([]orderNote{{frame: state(1), only: c, of: ordersOf(me)}, {only: c, of: ordersOf(me), last: true}}, false)
+	p, is := one.next()
+	require.True(t, is)
+	require.Contains(t, string(p.bytes), `"s":2`)
+	require.False(t, p.more)
 }
 
 // Of more orders than a client that does not read may miss, it is told that it has to ask.

@@ -72,6 +72,9 @@ type subscription struct {
 	last  *frame
 	// slowTold is what it was told last of what changes slowly.
 	slowTold *slowFrame
+	// loading says that the orders that there are have not been read yet: what happens to
+	// them waits in the ring, so that no order's state goes back.
+	loading bool
 	// ring is what it was not told of orders; nil for nothing.
 	ring *orderRing
 }
@@ -93,11 +96,11 @@ func (c *client) find(wanted channel) *subscription {
 
 // revoked reports whether the client was known and its session has ended.
 func (c *client) revoked() bool {
-	if c.user.IsZero() {
+	visitor := &c.seat.visitor
+	if c.user.IsZero() && visitor.Key.IsZero() {
 		return false
 	}
-	visitor := &c.seat.visitor
-	return c.shard.hub.revoked(Visitor{User: c.user, Session: visitor.Session, Version: visitor.Version})
+	return c.shard.hub.revoked(Visitor{User: c.user, Session: visitor.Session, Version: visitor.Version, Key: visitor.Key})
 }
 
 // waiting reports whether something is for the client.

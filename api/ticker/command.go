@@ -235,6 +235,20 @@ func (c *command) fillCount(wire *wireCommand) *refusal {
 	return nil
 }
 
+// slowly reports whether something has to be found out for the command on the side of its
+// reader.
+func (c *command) slowly() bool {
+	if c.op == opAuthenticate {
+		return true
+	}
+	for i := range c.channels {
+		if c.channels[i].kind >= ordersChannel {
+			return true
+		}
+	}
+	return false
+}
+
 func (c *command) asksFor(one channel) bool {
 	for i := range c.channels {
 		if c.channels[i] == one {

@@ -21,6 +21,8 @@ var (
 type msgpackReader struct {
 	*msgpack.Decoder
 	wire wireCommand
+	// seen are the members that came, nil ones too.
+	seen memberSet
 }
 
 // readMsgpack reads a command in msgpack: see [decode].
@@ -56,12 +58,13 @@ func (r *msgpackReader) read() error {
 		}
 		member, known := memberNames[name]
 		switch {
-		case known && r.wire.has&member != 0:
+		case known && r.seen&member != 0:
 			return errMalformed // twice
 		case !known:
 			wrong = errors.Join(wrong, errUnknownMember)
 			err = r.Skip()
 		default:
+			r.seen |= member
 			err = r.member(member)
 		}
 		if errors.Is(err, errWrongType) {

@@ -41,7 +41,7 @@ func unsealed(room int) []byte { return make([]byte, headerBytesMax, headerBytes
 type state struct {
 	product inventory.ID
 	// number stands for the product in msgpack.
-	number uint32
+	number uint64
 	epoch  uint32
 	stock  inventory.Stock
 	rules  *inventory.Product
@@ -51,7 +51,7 @@ type state struct {
 }
 
 // stateOf is what a reading shows at a moment.
-func stateOf(reading *Reading, number uint32, now inventory.Instant) state {
+func stateOf(reading *Reading, number uint64, now inventory.Instant) state {
 	return state{product: reading.Rules.ID, number: number, epoch: reading.Epoch, stock: reading.Stock, rules: reading.Rules,
 		phase: reading.Rules.PhaseAt(&reading.Stock, now), stale: reading.Stale, at: now}
 }
@@ -141,7 +141,7 @@ func (s *state) update(form format) []byte {
 // appendRow appends what a row in msgpack has: [n, e, s, a, r, d, ph, ts], without its
 // length.
 func (s *state) appendRow(dst []byte) []byte {
-	dst = appendMsgpackUnsigned(dst, uint64(s.number))
+	dst = appendMsgpackUnsigned(dst, s.number)
 	dst = appendMsgpackUnsigned(dst, uint64(s.epoch))
 	dst = appendMsgpackUnsigned(dst, s.stock.Version)
 	dst = appendMsgpackNumber(dst, max(s.stock.Available(), 0))
@@ -195,7 +195,7 @@ func (s *state) writeVersion(m *message) {
 
 func (s *state) writeNumber(m *message) {
 	s.writeVersion(m)
-	m.unsigned("n", uint64(s.number))
+	m.unsigned("n", s.number)
 }
 
 // writeStock writes what updates and snapshots share.

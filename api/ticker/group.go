@@ -36,21 +36,18 @@ type group struct {
 	// checkAt is when the next checksum is due, checked that it goes with this sequence.
 	checkAt inventory.Instant
 	checked bool
+	// sum is the checksum of this sequence, once it was asked for.
+	sum      uint32
+	sumKnown bool
 	slowTeller
+	// refreshAt is when the members may be looked at again: that is not for everybody who
+	// asks.
+	refreshAt inventory.Instant
 	// lookAt is when what changes slowly is next looked at.
 	lookAt inventory.Instant
 }
 
-// member is a product of a group.
-type member struct {
-	state
-	// sequence is that of its last change, facts that of the last change of what the
-	// catalogue says of it.
-	sequence, facts uint64
-	left            bool
-	seller          seller
-}
-
+// memberEntry is a place in the order of changes.
 type memberEntry struct {
 	sequence uint64
 	member   *member
@@ -80,12 +77,22 @@ func openGroup(t *topics, of *topic, now inventory.Instant) (teller, *refusal) {
 	switch {
 	case !known:
 		return nil, unknownChannel(of.channel)
+	case t.openings.take(openingRate, 1, now) > 0:
+		return nil, &refusal{code: errLimit, message: "Too many groups of products are opened at once.", channel: of.channel.String(), wait: inventory.Second}
 	case t.members+len(products) > allMembersMax:
 		return nil, &refusal{code: errLimit, message: "Too many groups of products are watched now.", channel: of.channel.String(), wait: inventory.Second}
 	}
 	g := &group{topics: t, topic: of, members: map[inventory.ID]*member{}, chunks: map[chunkKey]*chunk{}, checkAt: now + checksumInterval}
-	for _, id := range products {
-		g.look(id, now)
+	for range catalogueTriesMax {
+		found := len(products)
+		for _, id := range products {
+			g.look(id, now)
+		}
+		if len(g.members) == found {
+			break
+		}
+		// Some have left the category unseen, and are forgotten now: others have their places.
+		products, _ = t.catalogue.newest(of.channel, groupMembersMax)
 	}
 	return g, nil
 }
@@ -113,9 +120,14 @@ func (g *group) follow(changed []inventory.ID, complete bool, now inventory.Inst
 func (g *group) refresh(now inventory.Instant) {
 	g.lock.Lock()
 	defer g.lock.Unlock()
+	if now < g.refreshAt {
+		return // it was looked at since the last beat, and will be with the next one
+	}
+	g.refreshAt = now + inventory.Instant(sweepInterval)/2
 	g.refreshMembers(now)
 	if now >= g.lookAt {
 		g.lookAt = now + slowInterval
+		clear(g.chunks) // those who begin are few, and what they have read is not kept for others
 		g.lookSlowly(now)
 	}
 }
@@ -164,6 +176,7 @@ func (g *group) changed(before uint64, atOnce bool, now inventory.Instant) {
 		return
 	}
 	clear(g.chunks)
+	g.sumKnown = false
 	if g.checked = now >= g.checkAt; g.checked {
 		g.checkAt = now + checksumInterval
 	}
@@ -184,7 +197,7 @@ func (g *group) look(id inventory.ID, now inventory.Instant) bool {
 		}
 		return false
 	case m == nil || m.left:
-		if m == nil && len(g.members)-len(g.gone) >= groupMembersMax {
+		if m == nil && !g.makeRoom(id) {
 			return false
 		}
 		g.admit(&reading, now)
@@ -201,6 +214,25 @@ func (g *group) look(id inventory.ID, now inventory.Instant) bool {
 	m.state = after
 	g.move(m)
 	return edge
+}
+
+// makeRoom lets the oldest member go when the group is full and a product is newer. It
+// returns whether there is room for it.
+func (g *group) makeRoom(id inventory.ID) bool {
+	if len(g.members)-len(g.gone) < groupMembersMax {
+		return true
+	}
+	var oldest *member
+	for _, m := range g.members {
+		if !m.left && (oldest == nil || compareIDs(m.product, oldest.product) < 0) {
+			oldest = m
+		}
+	}
+	if compareIDs(id, oldest.product) < 0 {
+		return false
+	}
+	g.dismiss(oldest)
+	return true
 }
 
 // admit takes a product in.
@@ -325,54 +357,26 @@ func (g *group) write(key chunkKey) *chunk {
 	return &chunk{bytes: m.seal(), until: until, more: more}
 }
 
-// write writes the row of a member.
-func (m *member) write(to *message, key chunkKey) {
-	switch {
-	case m.left:
-		to.object("")
-		to.text("p", m.product.String())
-		to.unsigned("n", uint64(m.number))
-		to.yes("gone")
-		to.end()
-	case key.whole || m.facts > key.after:
-		to.object("")
-		m.writeRow(to)
-		m.writeStale(to)
-		to.end()
-	case to.format == formatMsgpack && !m.stale:
-		to.name("")
-		to.data = m.appendRow(appendMsgpackList(to.data, 8))
-	default:
-		to.object("")
-		m.writeNumber(to)
-		m.writeStock(to)
-		m.writeStale(to)
-		to.end()
-	}
-}
-
-func (m *member) writeStale(to *message) {
-	if m.stale {
-		to.yes("stale")
-	}
-}
-
 // checksum is the CRC-32 (IEEE) of "n:e:s;" of all members, by n.
 func (g *group) checksum() uint32 {
+	if g.sumKnown {
+		return g.sum
+	}
 	all := make([]*member, 0, len(g.members))
 	for _, m := range g.members {
 		if !m.left {
 			all = append(all, m)
 		}
 	}
-	slices.SortFunc(all, func(a, b *member) int { return int(a.number) - int(b.number) })
+	slices.SortFunc(all, func(a, b *member) int { return cmp.Compare(a.number, b.number) })
 	var text []byte
 	for _, m := range all {
-		text = append(strconv.AppendUint(text, uint64(m.number), 10), ':')
+		text = append(strconv.AppendUint(text, m.number, 10), ':')
 		text = append(strconv.AppendUint(text, uint64(m.epoch), 10), ':')
 		text = append(strconv.AppendUint(text, m.stock.Version, 10), ';')
 	}
-	return crc32.ChecksumIEEE(text)
+	g.sum, g.sumKnown = crc32.ChecksumIEEE(text), true
+	return g.sum
 }
 
 func compareIDs(a, b inventory.ID) int { return bytes.Compare(a[:], b[:]) }

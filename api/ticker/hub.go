@@ -247,6 +247,7 @@ func (h *Hub) dismiss(ctx context.Context) {
 		return
 	case <-ctx.Done():
 	}
+	h.end() // who waits for orders need not
 	h.everyShard(func(s *shard) {
 		for _, c := range s.clients {
 			s.cut(c, code)

@@ -30,13 +30,15 @@ type identification struct {
 // prepare finds out what a command needs that takes time, before a shard is asked: the
 // reader waits for it, nobody else.
 func (h *Hub) prepare(c *client, asked *command) *refusal {
+	ctx, cancel := context.WithTimeout(h.life, orderReadTimeMax)
+	defer cancel()
 	switch asked.op {
 	case opAuthenticate:
 		asked.identified = h.identify(asked.token)
 	case opSubscribe, opUnsubscribe, opRate, opSnapshot:
 		for i := range asked.channels {
 			if one := &asked.channels[i]; one.kind == orderChannel {
-				if refused := h.resolve(one, c.known.Load()); refused != nil {
+				if refused := h.resolve(ctx, one, c.known.Load()); refused != nil {
 					return refused
 				}
 			}
@@ -68,7 +70,7 @@ type knownUser struct {
 }
 
 // resolve finds out whether o: and an id names a customer or an order.
-func (h *Hub) resolve(one *channel, who *knownUser) *refusal {
+func (h *Hub) resolve(ctx context.Context, one *channel, who *knownUser) *refusal {
 	switch {
 	case h.orders == nil:
 		return &refusal{code: errUnknownChannel, message: "Orders are with the process that sells.", channel: one.String()}
@@ -82,8 +84,6 @@ func (h *Hub) resolve(one *channel, who *knownUser) *refusal {
 	if who.admin {
 		owner = inventory.ID{}
 	}
-	ctx, cancel := context.WithTimeout(h.life, orderReadTimeMax)
-	defer cancel()
 	news, found, known := h.orders.FindOrder(ctx, one.id, owner)
 	switch {
 	case !known:
@@ -99,28 +99,28 @@ func (h *Hub) resolve(one *channel, who *knownUser) *refusal {
 }
 
 // tellPresent queues, for one client, what there is of the orders that it has asked for.
-// What happens to them from then on comes behind it, since it was watched before.
+// They are watched by now: what happens to them meanwhile waits for it.
 func (h *Hub) tellPresent(c *client, asked *command) {
 	if asked.op != opSubscribe && asked.op != opSnapshot {
 		return
 	}
+	ctx, cancel := context.WithTimeout(h.life, orderReadTimeMax)
+	defer cancel()
 	for _, one := range asked.channels {
 		if one.kind < ordersChannel {
 			continue
 		}
-		ctx, cancel := context.WithTimeout(h.life, orderReadTimeMax)
 		orders, known := h.presentOrders(ctx, one)
-		cancel()
 		if !known {
 			h.news.put(orderNote{only: c, of: one})
 			continue
 		}
-		notes := make([]orderNote, len(orders))
+		notes := make([]orderNote, len(orders), len(orders)+1)
 		for i := range orders {
 			// The newest comes last, as what happens from now on does.
 			notes[len(orders)-1-i] = orderNote{frame: &orderFrame{news: orders[i]}, only: c, of: one}
 		}
-		h.news.put(notes...)
+		h.news.put(append(notes, orderNote{only: c, of: one, last: true})...)
 	}
 }
 

@@ -49,9 +49,14 @@ const (
 	// all anew. allMembersMax bounds the members of all groups; beyond it: error 106.
 	groupMembersMax = 10_000
 	allMembersMax   = 200_000
-	groupRowsMax    = 64
-	groupChunkBytes = 6 << 10
-	goneMembersMax  = 1_024
+	// groupsMax bounds the groups that a connection watches; beyond it: error 106.
+	groupsMax = 20
+	// catalogueTriesMax is how often the members of a group are looked for, when some of
+	// those that were found have left it unseen.
+	catalogueTriesMax = 3
+	groupRowsMax      = 64
+	groupChunkBytes   = 6 << 10
+	goneMembersMax    = 1_024
 	// checksumInterval is the time between two checksums of a group that changes.
 	checksumInterval = 10 * inventory.Second
 	// slowInterval is the time between two looks at what changes slowly, slowRowsMax how
@@ -138,6 +143,9 @@ var (
 	// byteRate bounds the bytes of a connection; beyond it: closed 4003. It is more than
 	// all commands of the longest kind take.
 	byteRate = rate{burst: 128 << 10, every: inventory.Second / (64 << 10)}
+	// openingRate bounds the groups of all connections that nobody has watched before;
+	// beyond it: error 106.
+	openingRate = rate{burst: 50, every: inventory.Second / 20}
 	// upgradeRate bounds the connections that are taken in.
 	upgradeRate = rate{burst: UpgradesPerSecond, every: inventory.Second / UpgradesPerSecond}
 )

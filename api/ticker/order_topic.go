@@ -55,7 +55,7 @@ func (*ordersTopic) next(s *subscription) (piece, bool) {
 	ring := s.ring
 	form := s.client.format
 	switch {
-	case ring == nil:
+	case ring == nil, s.loading:
 		return piece{}, false
 	case ring.lost:
 		return piece{subscription: s, bytes: statusMessage(form, s.audience.topic.channel.String(), statusResync,
@@ -141,6 +141,8 @@ type orderNote struct {
 	frame *orderFrame
 	only  *client
 	of    channel
+	// last says that all that there is has been told.
+	last bool
 }
 
 // newsQueue is what has happened to orders since the last sweep.
@@ -181,14 +183,14 @@ func (q *newsQueue) take() (queue []orderNote, lost bool) {
 	return queue, lost
 }
 
-// tellOrders gives what has happened to those of a shard's clients who watch it.
+// tellOrders notes what has happened for those of a shard's clients who watch it: the sweep
+// that it is part of tells them.
 func (s *shard) tellOrders(queue []orderNote, lost bool) {
-	now := s.hub.clock.Now()
 	for _, a := range s.audiences {
 		if lost && a.topic.channel.kind >= ordersChannel {
 			a.each(func(each *subscription) {
-				each.ring = &orderRing{lost: true}
-				s.tellNow(each, now)
+				each.ring, each.loading = &orderRing{lost: true}, false
+				s.touch(each)
 			})
 		}
 	}
@@ -196,46 +198,46 @@ func (s *shard) tellOrders(queue []orderNote, lost bool) {
 		news := &queue[i]
 		if news.only != nil {
 			if news.only.shard == s {
-				s.tellPresent(news, now)
+				s.tellPresent(news)
 			}
 			continue
 		}
 		customer := news.frame.news.Customer
 		for _, of := range [...]channel{ordersOf(customer), orderOf(news.frame.news.Order, customer)} {
 			if a := s.audiences[of]; a != nil {
-				a.each(func(each *subscription) { s.tellOrder(each, news.frame, now) })
+				a.each(func(each *subscription) { s.tellOrder(each, news.frame) })
 			}
 		}
 	}
 }
 
 // tellPresent tells one client of an order that it has asked for, or that it has to ask again.
-func (s *shard) tellPresent(news *orderNote, now inventory.Instant) {
+func (s *shard) tellPresent(news *orderNote) {
 	one := news.only.find(news.of)
 	switch {
 	case one == nil: // it has unsubscribed, or was refused
+	case news.last:
+		one.loading = false
+		s.touch(one)
 	case news.frame == nil:
-		one.ring = &orderRing{lost: true}
-		s.tellNow(one, now)
+		one.ring, one.loading = &orderRing{lost: true}, false
+		s.touch(one)
 	default:
-		s.tellOrder(one, news.frame, now)
+		s.tellOrder(one, news.frame)
 	}
 }
 
-func (s *shard) tellOrder(to *subscription, f *orderFrame, now inventory.Instant) {
+func (s *shard) tellOrder(to *subscription, f *orderFrame) {
 	if to.ring == nil {
 		to.ring = &orderRing{}
 	}
 	to.ring.put(f)
-	s.tellNow(to, now)
+	s.touch(to)
 }
 
-func (s *shard) tellNow(to *subscription, now inventory.Instant) {
-	if to.lane() == lanePaused {
-		return
-	}
-	to.mark()
-	if to.client.blockedSince == 0 {
-		s.flush(to.client, now)
+// touch marks a subscription, whose client is told in this sweep.
+func (s *shard) touch(one *subscription) {
+	if one.lane() != lanePaused && !one.loading && one.mark() {
+		s.touched = append(s.touched, one.client)
 	}
 }

@@ -11,7 +11,7 @@ type productTopic struct {
 	topics *topics
 	topic  *topic
 	id     inventory.ID
-	number uint32
+	number uint64
 	// newest is its frame, never nil.
 	newest atomic.Pointer[frame]
 	slowTeller

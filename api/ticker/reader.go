@@ -125,6 +125,7 @@ func (r *reader) handle(one received) error {
 		return nil
 	}
 	r.heard.Store(int64(now))
+	r.reading.Store(0) // the next message begins anew
 	if (one.operation == operationText) != (r.format == formatJSON) {
 		return closeError{closeUnsupported, ""}
 	}
@@ -149,9 +150,13 @@ func (r *reader) command(data []byte, now inventory.Instant) {
 		refused = hub.prepare(r.client, &asked)
 	}
 	r.shard.ask(r.client, func(s *shard, c *client) { s.receive(c, &asked, refused, malformed, wait) })
-	if refused == nil && wait == 0 {
-		hub.tellPresent(r.client, &asked)
+	if refused != nil || wait > 0 || !asked.slowly() {
+		return
 	}
+	// When this is received, the command has been done: its orders are watched, or its token
+	// is known.
+	r.shard.ask(r.client, func(*shard, *client) {})
+	hub.tellPresent(r.client, &asked)
 }
 
 // controlled counts a control frame.
@@ -195,6 +200,7 @@ func (s *shard) receive(c *client, asked *command, refused *refusal, malformed b
 	if c.closing {
 		return
 	}
+	c.commanded = c.commanded || !malformed
 	switch {
 	case wait > 0:
 		s.refuse(c, asked, &refusal{code: errRateLimited, message: "Too many commands.", wait: wait}, now)

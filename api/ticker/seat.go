@@ -26,7 +26,9 @@ type Visitor struct {
 	Address netip.Addr
 	// User is zero for who is not known. Session and Version are those of its access token.
 	User, Session inventory.ID
-	Version       int64
+	// Key is the API key of a machine, which is no user.
+	Key     inventory.ID
+	Version int64
 	// Admin says that the visitor may see what is for operators.
 	Admin bool
 	// Until is when the user is not known any more; then the connection is nobody's.

@@ -5,7 +5,6 @@ import "holdfast/inventory"
 // handle does a command and answers it.
 func (s *shard) handle(c *client, asked *command) {
 	now := s.hub.clock.Now()
-	c.commanded = true
 	if c.closing {
 		return
 	}
@@ -68,6 +67,9 @@ func (s *shard) subscribe(c *client, asked *command, ok *message, now inventory.
 			return refused
 		}
 	}
+	if c.groups(asked.channels) > groupsMax {
+		return &refusal{code: errLimit, message: "A connection has at most 20 channels of many products."}
+	}
 	count := int64(len(asked.channels))
 	if s.hub.subscriptions.Add(count) > allSubscriptionsMax {
 		s.hub.subscriptions.Add(-count)
@@ -86,6 +88,21 @@ func (s *shard) subscribe(c *client, asked *command, ok *message, now inventory.
 	}
 	writeHertz(ok, "hz", &lanes[asked.lane])
 	return nil
+}
+
+// groups counts the channels of many products that a client has, with those that it wants.
+func (c *client) groups(wanted []channel) (count int) {
+	for i := range wanted {
+		if wanted[i].isGroup() {
+			count++
+		}
+	}
+	for _, s := range c.subscriptions {
+		if s.audience.topic.channel.isGroup() {
+			count++
+		}
+	}
+	return count
 }
 
 // mayWatch refuses what a client may not see.
@@ -128,6 +145,7 @@ func (s *shard) watch(c *client, a *audience, asked *command) {
 	if has, known := asked.since[a.topic.channel.id]; known {
 		added.epoch, added.sent, added.same = has.epoch, has.stock, true
 	}
+	added.loading = a.topic.channel.kind >= ordersChannel
 	c.subscriptions = append(c.subscriptions, added)
 	a.join(added)
 	a.topic.viewers.Add(1)
@@ -175,6 +193,7 @@ func (s *shard) snapshot(c *client, asked *command, now inventory.Instant) *refu
 		wanted := c.find(one)
 		s.hub.topics.renew(wanted.audience.topic, now)
 		wanted.snapshot, wanted.same = true, false
+		wanted.loading = one.kind >= ordersChannel
 		wanted.mark()
 	}
 	return nil

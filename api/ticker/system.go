@@ -30,6 +30,8 @@ type systemTopic struct {
 	newest atomic.Pointer[systemFrame]
 	nextAt inventory.Instant
 	before Figures
+	// beforeAt is when they were read.
+	beforeAt inventory.Instant
 	slowTeller
 }
 
@@ -51,7 +53,7 @@ func openSystem(h *Hub, of *topic, now inventory.Instant) (teller, *refusal) {
 	if h.system == nil {
 		return nil, unknownChannel(of.channel)
 	}
-	t := &systemTopic{hub: h, topic: of, before: h.Figures()}
+	t := &systemTopic{hub: h, topic: of, before: h.Figures(), beforeAt: now}
 	t.look(now)
 	return t, nil
 }
@@ -73,17 +75,21 @@ func (t *systemTopic) look(now inventory.Instant) {
 	lags := figures.Lags.Since(&t.before.Lags)
 	t.newest.Store(&systemFrame{SystemFigures: t.hub.system(), now: now, connections: figures.Connections, viewers: figures.Subscriptions,
 		blocked: figures.Blocked, lag: lags.Quantile(0.99).Seconds() * 1_000,
-		framesRate: perSystemInterval(figures.Frames - t.before.Frames), skipsRate: perSystemInterval(figures.Conflated - t.before.Conflated)})
-	t.before = figures
+		framesRate: perSecond(figures.Frames-t.before.Frames, now-t.beforeAt), skipsRate: perSecond(figures.Conflated-t.before.Conflated, now-t.beforeAt)})
+	t.before, t.beforeAt = figures, now
 }
 
-func perSystemInterval(count uint64) float64 {
-	return float64(count) / (float64(systemInterval) / float64(inventory.Second))
+// perSecond is how many a second a count in some time is; none when no time has passed.
+func perSecond(count uint64, in inventory.Instant) float64 {
+	if in <= 0 {
+		return 0
+	}
+	return float64(count) * float64(inventory.Second) / float64(in)
 }
 
 func (t *systemTopic) next(s *subscription) (piece, bool) {
 	f := t.newest.Load()
-	if s.sent == uint64(f.now) { // #nosec G115 -- a moment is not negative
+	if !s.snapshot && s.sent == uint64(f.now) { // #nosec G115 -- a moment is not negative
 		return piece{}, false
 	}
 	return piece{subscription: s, bytes: f.bytes(s.client.format), until: uint64(f.now)}, true // #nosec G115 -- as above

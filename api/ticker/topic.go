@@ -72,9 +72,14 @@ type topics struct {
 	numbers numbers
 	// histories is how many products have a history.
 	histories int
+	// latest is the moment of the last look: those who look came here in another order than
+	// they read the clock.
+	latest inventory.Instant
 	// catalogue is nil until somebody watches a group; members are those of all groups.
 	catalogue *catalogue
 	members   int
+	// openings are those of groups.
+	openings meter
 	// count is how many there are.
 	count atomic.Int64
 	// encoded counts the states that frames were made of.
@@ -86,6 +91,7 @@ type topics struct {
 func (t *topics) watch(wanted channel, now inventory.Instant) (*topic, *refusal) {
 	t.lock.Lock()
 	defer t.lock.Unlock()
+	now = t.notBefore(now)
 	found := t.all[wanted]
 	if found == nil {
 		opened, refused := t.open(wanted, now)
@@ -102,6 +108,12 @@ func (t *topics) watch(wanted channel, now inventory.Instant) (*topic, *refusal)
 	}
 	found.watchers++
 	return found, nil
+}
+
+// notBefore is a moment that is not before that of the look before it.
+func (t *topics) notBefore(now inventory.Instant) inventory.Instant {
+	t.latest = max(t.latest, now)
+	return t.latest
 }
 
 // unknownChannel refuses what there is not, or not any more.
@@ -144,13 +156,14 @@ func (t *topics) forget(left *topic) {
 func (t *topics) renew(one *topic, now inventory.Instant) {
 	t.lock.Lock()
 	defer t.lock.Unlock()
-	one.refresh(now)
+	one.refresh(t.notBefore(now))
 }
 
 // sweep brings all topics up to date.
 func (t *topics) sweep(now inventory.Instant) {
 	t.lock.Lock()
 	defer t.lock.Unlock()
+	now = t.notBefore(now)
 	if t.catalogue != nil {
 		t.followRules(now)
 	}
@@ -198,17 +211,17 @@ func (t *topics) history(product inventory.ID, count int) (samples []sample, at 
 // numbers gives each product that is watched a number of its own, which stays for as long
 // as anybody watches it.
 type numbers struct {
-	last uint32
+	last uint64
 	all  map[inventory.ID]*numbered
 }
 
 type numbered struct {
-	number uint32
+	number uint64
 	users  int
 }
 
 // take returns the number of a product, for one more user.
-func (n *numbers) take(product inventory.ID) uint32 {
+func (n *numbers) take(product inventory.ID) uint64 {
 	found := n.all[product]
 	if found == nil {
 		n.last++
