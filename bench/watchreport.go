@@ -96,8 +96,8 @@ func (r *watchReport) printStalls() error {
 }
 
 // figures are what is quoted of a row.
-func (s *watchRow) figures() WatchRatios {
-	return WatchRatios{Seen: float64(s.times.seen.ValueAtPercentile(99)), Age: float64(s.times.age.ValueAtPercentile(99)), Processor: s.perFrame(), Memory: s.memory}
+func (r *watchRow) figures() WatchRatios {
+	return WatchRatios{Seen: float64(r.times.seen.ValueAtPercentile(99)), Age: float64(r.times.age.ValueAtPercentile(99)), Processor: r.perFrame(), Memory: r.memory}
 }
 
 // printMedians prints the medians of each arm.

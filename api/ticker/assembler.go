@@ -52,11 +52,11 @@ type assembler struct {
 	mask               [4]byte
 	// length is that of the payload in hand, of which so many bytes have come.
 	length, come uint16
-	// buffer holds what has come of a message, and of a control frame behind it.
-	buffer *messageBuffer
-	// messageBytes and controlBytes are how much of it that is.
-	messageBytes, controlBytes uint16
-	control                    *[controlPayloadMax]byte
+	// buffer holds what has come of a message, messageBytes of it, and control what has come
+	// of a control frame.
+	buffer       *messageBuffer
+	messageBytes uint16
+	control      *[controlPayloadMax]byte
 }
 
 // closeError is a reason of ours to read no further. Reason is told to the peer of a broken

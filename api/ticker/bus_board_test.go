@@ -22,15 +22,15 @@ const (
 )
 
 // followHub returns a board that follows a hub of a bus until the test ends, or stop.
-func followHub(t testing.TB, hub *hints.Hub) (board *BusBoard, stop func()) {
+func followHub(t testing.TB, hub *hints.Hub) (*BusBoard, func()) {
 	t.Helper()
 	subscription, err := hub.Subscribe()
 	require.NoError(t, err)
-	board = NewBusBoard(subscription)
+	board := NewBusBoard(subscription)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- board.Follow(ctx) }()
-	stop = sync.OnceFunc(func() {
+	stop := sync.OnceFunc(func() {
 		cancel()
 		require.Error(t, <-ended)
 		subscription.Close()

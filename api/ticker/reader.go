@@ -80,9 +80,9 @@ func (r *reader) try(descriptor uintptr) bool {
 	for {
 		count, err := syscall.Read(int(descriptor), buffer[:])
 		switch {
-		case err == syscall.EINTR: //nolint:errorlint // a system call does not wrap
+		case err == syscall.EINTR:
 			continue
-		case err == syscall.EAGAIN: //nolint:errorlint // as above
+		case err == syscall.EAGAIN:
 			messages.Put(buffer)
 			return false
 		case err == nil && count == 0:

@@ -82,7 +82,7 @@ func (c *Crowd) tune(descriptor int) error {
 // connect connects. A signal that comes meanwhile ends the wait and not the attempt.
 func connect(descriptor int, to *syscall.SockaddrInet4) error {
 	for {
-		switch err := syscall.Connect(descriptor, to); err { //nolint:errorlint // a system call does not wrap
+		switch err := syscall.Connect(descriptor, to); err {
 		case syscall.EINTR:
 		case nil, syscall.EISCONN:
 			return nil
@@ -95,7 +95,7 @@ func connect(descriptor int, to *syscall.SockaddrInet4) error {
 func writeAll(descriptor int, data []byte) error {
 	for len(data) > 0 {
 		n, err := syscall.Write(descriptor, data)
-		if err == syscall.EINTR { //nolint:errorlint // a system call does not wrap
+		if err == syscall.EINTR {
 			continue
 		}
 		if err != nil {
@@ -112,7 +112,7 @@ func readHead(descriptor int) (early []byte, err error) {
 	for filled := 0; filled < len(head); {
 		n, err := syscall.Read(descriptor, head[filled:])
 		switch {
-		case err == syscall.EINTR: //nolint:errorlint // a system call does not wrap
+		case err == syscall.EINTR:
 			continue
 		case err != nil:
 			return nil, fmt.Errorf("read the answer to the upgrade: %w", err)

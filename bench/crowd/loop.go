@@ -66,7 +66,7 @@ func (l *loop) run() {
 			continue
 		}
 		count, err := syscall.EpollWait(l.epoll, l.events, int(pollTime.Milliseconds()))
-		if err != nil && err != syscall.EINTR { //nolint:errorlint // a system call does not wrap
+		if err != nil && err != syscall.EINTR {
 			l.crowd.faults("wait for connections: %v", err)
 			return
 		}
@@ -129,7 +129,7 @@ func (l *loop) read(m *member) {
 		m.rest = m.rest[:0]
 		n, err := syscall.Read(m.descriptor, l.buffer[begin:])
 		switch {
-		case err == syscall.EAGAIN || err == syscall.EINTR: //nolint:errorlint // a system call does not wrap
+		case err == syscall.EAGAIN || err == syscall.EINTR:
 			m.rest = append(m.rest, l.buffer[:begin]...)
 			return
 		case err != nil:

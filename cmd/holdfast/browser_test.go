@@ -67,7 +67,7 @@ func openBrowser(t *testing.T) context.Context {
 }
 
 // newTab opens a tab for the pages of a server.
-func newTab(t *testing.T, browser context.Context, base string) *tab {
+func newTab(browser context.Context, t *testing.T, base string) *tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	p := &tab{t: t, ctx: ctx, base: base, hosts: map[string]bool{}}

@@ -78,7 +78,7 @@ func TestTheDemoHasBuyers(t *testing.T) {
 func TestTheDemoIsAShow(t *testing.T) {
 	s := serve(t, freshDirectory(t), "--demo", "--demo-buyers", "1h")
 	link := regexp.MustCompile(`/setup#[A-Z0-9]+`).FindString(s.stdout.String())
-	p := newTab(t, openBrowser(t), s.url)
+	p := newTab(openBrowser(t), t, s.url)
 	p.look(1280, false)
 	p.open(link)
 	secret := p.setUp()

@@ -64,7 +64,7 @@ func TestAShopperBuysInABrowser(t *testing.T) {
 	s.sell(key, "MUG", "Enamel mug", 1, "")
 	s.sell(key, "HOSTILE", hostileName, 7, "")
 	s.sell(key, "LATER", "Late tent", 5, `,"sale":{"starts_at":"2099-01-01T00:00:00Z"}`)
-	p := newTab(t, openBrowser(t), s.url)
+	p := newTab(openBrowser(t), t, s.url)
 
 	p.open("/")
 	p.awaitText("#light-text", "Live")
@@ -158,7 +158,7 @@ func TestAnOperatorWorksInABrowser(t *testing.T) {
 	s.sell(key, "HOSTILE", hostileName, 7, "")
 	link := regexp.MustCompile(`http://\S+/setup#[A-Z0-9]+`).FindString(s.stdout.String())
 	require.NotEmpty(t, link, s.stdout.String())
-	p := newTab(t, openBrowser(t), s.url)
+	p := newTab(openBrowser(t), t, s.url)
 
 	p.open("/live")
 	p.awaitText("#closed-why", "for operators")
@@ -224,7 +224,7 @@ func TestPagesComeBackAfterACrash(t *testing.T) {
 	key := createKey(t, data, "a", "admin")
 	process, s := launchServer(t, data)
 	s.sell(key, "LAMP", "Brass lamp", 5, "")
-	p := newTab(t, openBrowser(t), s.url)
+	p := newTab(openBrowser(t), t, s.url)
 	p.open("/")
 	p.awaitText("#light-text", "Live")
 	p.run("window.stayed = true")
@@ -253,7 +253,7 @@ func TestPagesAreAccessible(t *testing.T) {
 	s.sell(key, "NONE", "Empty box", 0, "")
 	s.sell(key, "LATER", "Late tent", 5, `,"sale":{"starts_at":"2099-01-01T00:00:00Z"}`)
 	browser := openBrowser(t)
-	p := newTab(t, browser, s.url)
+	p := newTab(browser, t, s.url)
 	check := func(page string) {
 		t.Helper()
 		for _, screen := range []struct {
@@ -307,7 +307,7 @@ func TestPagesAreAccessible(t *testing.T) {
 func TestTheConsoleShowsAllThatAServerTells(t *testing.T) {
 	s := serve(t, freshDirectory(t))
 	link := regexp.MustCompile(`/setup#[A-Z0-9]+`).FindString(s.stdout.String())
-	p := newTab(t, openBrowser(t), s.url)
+	p := newTab(openBrowser(t), t, s.url)
 	script, err := os.ReadFile(filepath.Join("testdata", "newer-server.js"))
 	require.NoError(t, err)
 	_, err = chromedp.Call(p.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: string(script)})

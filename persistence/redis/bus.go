@@ -71,7 +71,8 @@ func (b *Bus) Publish(states ...persistence.StockState) {
 // put takes what somebody else has published, and reports whether the rules of all of it
 // are known.
 func (b *Bus) put(m *message) bool {
-	return 0 == b.hub.Put(m.publisher, m.states, func(*persistence.StockState) { b.received.Add(1) })
+	unknown := b.hub.Put(m.publisher, m.states, func(*persistence.StockState) { b.received.Add(1) })
+	return unknown == 0
 }
 
 // noteLag notes how old the newest state of a batch is.

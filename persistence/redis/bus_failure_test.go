@@ -210,7 +210,7 @@ func TestARepairReadsWhatHasChanged(t *testing.T) {
 	}
 	view := persistencetest.WatchBus(t, subscriber)
 	requireTold(t, view, last, awhile)
-	client, followed := raw(t, server.URL()), subscriber.Statistics().Repairs
+	client := raw(t, server.URL())
 	require.Eventually(t, func() bool { return publisher.outbox.parts() == parts }, awhile, tick)
 	for round := range uint64(3) {
 		// Two beacons without a loss: what was changed before the first is not of now.
@@ -219,7 +219,7 @@ func TestARepairReadsWhatHasChanged(t *testing.T) {
 				break
 			}
 		}
-		followed = subscriber.Statistics().Repairs
+		followed := subscriber.Statistics().Repairs
 		require.NoError(t, client.ConfigResetStat(t.Context()).Err())
 		lost := make(chan struct{}, 64)
 		proxy.Lose(func(fromClient bool, chunk []byte) bool {

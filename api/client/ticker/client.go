@@ -216,8 +216,9 @@ func (c *Client) await(ctx context.Context, channels []*channel) (err error) {
 			return ctx.Err()
 		case <-c.over:
 			c.lock.Lock()
-			defer c.lock.Unlock()
-			return c.ended
+			ended := c.ended
+			c.lock.Unlock()
+			return ended
 		}
 	}
 	return err

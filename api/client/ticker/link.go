@@ -147,7 +147,7 @@ func (c *channel) take(conn *connection, message *wire, data []byte) error {
 func (c *connection) rows(elements []raw) (rows []boardRow, err error) {
 	rows = make([]boardRow, len(elements))
 	for i, element := range elements {
-		is := false
+		var is bool
 		if rows[i].row, is, err = c.client.codec.positions(element); err == nil && !is {
 			err = c.client.codec.decode(element, &rows[i].row)
 		}

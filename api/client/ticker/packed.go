@@ -34,7 +34,8 @@ func splitPacked(data []byte) (elements []raw, err error) {
 	if err := checkPacked(data); err != nil {
 		return nil, err
 	}
-	count, rest := 0, data
+	var count int
+	var rest []byte
 	switch first := data[0]; {
 	case first == 0xc0:
 		return nil, nil
