@@ -17,7 +17,7 @@ import (
 const patience = 10 * time.Second
 
 // begin serves until the test ends.
-func begin(t *testing.T, arguments ...string) (address string, o options) {
+func begin(t *testing.T, arguments ...string) (string, options) {
 	o, err := parse(arguments)
 	if err != nil {
 		t.Fatal(err)
