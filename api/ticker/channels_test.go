@@ -185,6 +185,32 @@ func TestOrdersNeverGoBack(t *testing.T) {
 	require.False(t, p.more)
 }
 
+// What is private is for its owner and operators, whatever the reader has found out about it.
+func TestPrivateChannelsAreForTheirOwners(t *testing.T) {
+	s := newHarness(t).hub.shards[0]
+	me, other := inventory.ID{1}, inventory.ID{2}
+	for _, c := range []struct {
+		of                     channel
+		nobody, customer, mine errorCode
+	}{
+		{channel{kind: productChannel, id: me}, 0, 0, 0},
+		{channel{kind: groupChannel, category: "shoes"}, 0, 0, 0},
+		{channel{kind: everyChannel}, errUnauthorized, errForbidden, errForbidden},
+		{channel{kind: systemChannel}, errUnauthorized, errForbidden, errForbidden},
+		{ordersOf(me), errUnauthorized, errUnknownChannel, 0},
+		{orderOf(inventory.ID{3}, me), errUnauthorized, errUnknownChannel, 0},
+	} {
+		for user, want := range map[inventory.ID]errorCode{{}: c.nobody, other: c.customer, me: c.mine} {
+			refused := s.mayWatch(&client{user: user}, &c.of)
+			require.Equal(t, want != 0, refused != nil, c.of.String())
+			if refused != nil {
+				require.Equal(t, want, refused.code, c.of.String())
+			}
+		}
+		require.Nil(t, s.mayWatch(&client{admin: true}, &c.of))
+	}
+}
+
 // Of more orders than a client that does not read may miss, it is told that it has to ask.
 func TestMissedOrdersAreToldOf(t *testing.T) {
 	ring := &orderRing{}
