@@ -398,7 +398,7 @@ func TestMessagePack(t *testing.T) {
 	require.Equal(t, []any{"u", 2., 4., 1., "live"}, pick(p.read(), "t", "s", "a", "r", "ph"))
 	p.packed = false
 	p.send(`{"id":1,"op":"list"}`)
-	_, code := p.packedClose()
+	_, code := p.readClose()
 	require.EqualValues(t, closeUnsupported, code)
 }
 

@@ -32,7 +32,7 @@ func durationClass(took inventory.Instant) int {
 	return min(2*power+half, durationClasses-1)
 }
 
-// DurationBounds are the upper bounds of the classes, in seconds. The last class has none.
+// durationBound is the upper bound of a class; the last one has what is longer, too.
 func durationBound(class int) time.Duration {
 	if class < 2 {
 		return time.Duration(class+1) * time.Duration(durationUnit)
@@ -43,7 +43,7 @@ func durationBound(class int) time.Duration {
 
 // Durations are counts of durations by class: see [Durations.Quantile].
 type Durations struct {
-	// Counts are by class, Bounds the upper bounds of the classes.
+	// Counts are by class.
 	Counts [durationClasses]uint64
 }
 
@@ -79,17 +79,4 @@ func (d *Durations) Quantile(part float64) time.Duration {
 		}
 	}
 	return durationBound(durationClasses - 1)
-}
-
-// Buckets returns the counts up to each bound, in seconds, as a histogram has them, and how
-// many there are in all.
-func (d *Durations) Buckets() (cumulative map[float64]uint64, all uint64) {
-	cumulative = make(map[float64]uint64, durationClasses)
-	for i, count := range d.Counts {
-		all += count
-		if i < durationClasses-1 {
-			cumulative[durationBound(i).Seconds()] = all
-		}
-	}
-	return cumulative, all
 }

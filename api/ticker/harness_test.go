@@ -320,20 +320,22 @@ func (p *peer) read() map[string]any {
 }
 
 // readClose reads the end of a connection: bye, unless the protocol itself was broken,
-// and the close. It returns the last frame and the code.
+// and the close. It returns the last frame, of one that speaks JSON, and the code.
 func (p *peer) readClose() (last map[string]any, code int) {
 	p.t.Helper()
 	defer p.h.keepSweeping()()
 	for {
 		require.NoError(p.t, p.SetReadDeadline(time.Now().Add(patience)))
-		_, data, err := p.ReadMessage()
+		kind, data, err := p.ReadMessage()
 		if err != nil {
 			var closed *websocket.CloseError
 			require.ErrorAs(p.t, err, &closed)
 			return last, closed.Code
 		}
 		last = nil
-		require.NoError(p.t, json.Unmarshal(data, &last))
+		if kind == websocket.TextMessage {
+			require.NoError(p.t, json.Unmarshal(data, &last))
+		}
 	}
 }
 
@@ -344,20 +346,4 @@ func (p *peer) ends(code CloseCode) {
 	require.EqualValues(p.t, code, got)
 	require.Equal(p.t, "bye", last["t"], "%v", last)
 	require.EqualValues(p.t, code, last["code"])
-}
-
-// packedClose reads the end of a connection that speaks msgpack.
-func (p *peer) packedClose() (last []byte, code int) {
-	p.t.Helper()
-	defer p.h.keepSweeping()()
-	for {
-		require.NoError(p.t, p.SetReadDeadline(time.Now().Add(patience)))
-		_, data, err := p.ReadMessage()
-		if err != nil {
-			var closed *websocket.CloseError
-			require.ErrorAs(p.t, err, &closed)
-			return last, closed.Code
-		}
-		last = data
-	}
 }

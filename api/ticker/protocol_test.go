@@ -210,7 +210,7 @@ func TestThePageNamesEveryCode(t *testing.T) {
 			require.Contains(t, string(page), row.label)
 		}
 	}
-	for _, code := range []errorCode{errInternal, errUnauthorized, errUnknownChannel, errForbidden, errUnknownOp, errAlready, errLimit, errBadRequest,
+	for _, code := range []errorCode{errUnauthorized, errUnknownChannel, errForbidden, errUnknownOp, errAlready, errLimit, errBadRequest,
 		errTokenExpired, errRateLimited, errNotReady} {
 		require.Contains(t, string(page), "\n| "+strconv.Itoa(int(code))+" | ")
 	}

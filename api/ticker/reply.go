@@ -10,7 +10,6 @@ import (
 type errorCode int
 
 const (
-	errInternal       errorCode = 100
 	errUnauthorized   errorCode = 101
 	errUnknownChannel errorCode = 102
 	errForbidden      errorCode = 103
