@@ -2,6 +2,7 @@ package cage
 
 import (
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"syscall"
@@ -10,20 +11,25 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// eater reads a line, then takes memory until it is stopped.
-const eater = `read -r line; while :; do held="$held$line$line$line$line"; line="$held"; done`
+// eater says that it runs, reads a line, then takes memory until it is stopped.
+const eater = `echo; read -r line; while :; do held="$held$line$line$line$line"; line="$held"; done`
 
-// startEater starts a process, which waits for a line.
+// startEater starts a process, and returns when it waits for a line: a process that was
+// started may have no memory yet, since the kernel loads its program only then.
 func startEater(t *testing.T, name string, arguments ...string) (eat func() *os.ProcessState, pid int) {
 	command := exec.Command(name, arguments...)
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	input, err := command.StdinPipe()
+	require.NoError(t, err)
+	output, err := command.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, command.Start())
 	t.Cleanup(func() {
 		_ = command.Process.Kill()
 		_ = command.Wait()
 	})
+	_, err = io.ReadFull(output, make([]byte, 1))
+	require.NoError(t, err)
 	return func() *os.ProcessState {
 		_, err := input.Write([]byte("a line of thirty-two characters.\n"))
 		require.NoError(t, err)
