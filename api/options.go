@@ -72,6 +72,9 @@ type Options struct {
 	Usages persistence.UsageExchange
 	// TrustedProxies are the networks of proxies whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
+	// SocketsPoll has one goroutine wait for all WebSockets, instead of one for each; see
+	// ticker.CanPoll.
+	SocketsPoll bool
 	// Origins are those of pages that may open WebSockets, besides the server's own, such
 	// as https://shop.example.
 	Origins []string

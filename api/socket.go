@@ -26,7 +26,7 @@ func (s *Server) openTicker() {
 		s.origins[origin] = true
 	}
 	options := ticker.Options{Clock: s.clock, Log: s.log, Node: nodeName(), ConnectionsMax: s.options.SocketsMax,
-		AddressConnectionsMax: s.options.SocketsPerAddressMax, UserConnectionsMax: s.options.SocketsPerUserMax,
+		AddressConnectionsMax: s.options.SocketsPerAddressMax, UserConnectionsMax: s.options.SocketsPerUserMax, Poll: s.options.SocketsPoll,
 		Ended: func(v ticker.Visitor) bool {
 			if !v.Key.IsZero() {
 				return s.revocations.Has(token.Principal{ID: v.Key})

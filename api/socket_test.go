@@ -484,11 +484,12 @@ func TestSocketsAreMeasured(t *testing.T) {
 				for _, label := range metric.GetLabel() {
 					name += " " + label.GetValue()
 				}
-				found[name] = metric.GetGauge().GetValue() + metric.GetCounter().GetValue()
+				found[name] = metric.GetGauge().GetValue() + metric.GetCounter().GetValue() + float64(metric.GetHistogram().GetSampleCount())
 			}
 		}
 	}
-	for name, want := range map[string]float64{"ws_connections": 1, "ws_subscriptions": 1, "ws_topics": 1, "ws_upgrades_total accepted": 1,
+	for name, want := range map[string]float64{"ws_connections json": 1, "ws_connections msgpack": 0, "ws_subscriptions product": 1, "ws_subscriptions group": 0,
+		"ws_topics": 1, "ws_frames_sent_total product": 1, "ws_frames_sent_total other": 2, "ws_delivery_lag_seconds": 0, "ws_upgrades_total accepted": 1,
 		"ws_upgrades_total unauthorized": 1, "ws_closes_total 4100": 0, "ws_closes_total peer": 0} {
 		value, is := found[name]
 		require.True(t, is, name)

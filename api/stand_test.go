@@ -414,7 +414,11 @@ func (s *stand) counter(name string) float64 {
 	require.NoError(s.t, err)
 	for _, family := range families {
 		if family.GetName() == name {
-			return family.GetMetric()[0].GetCounter().GetValue()
+			sum := 0.
+			for _, metric := range family.GetMetric() {
+				sum += metric.GetCounter().GetValue()
+			}
+			return sum
 		}
 	}
 	s.t.Fatalf("there is no metric %s", name)

@@ -71,6 +71,28 @@ func (s *shard) closeWith(c *client, row *closeRow, retry *[2]int64, now invento
 	s.finish(c, row, row.code, row.why, now)
 }
 
+// dismiss closes, with so many parts of a stop to come, a fair part of the connections that
+// are open.
+func (s *shard) dismiss(parts int, row *closeRow, retry *[2]int64) {
+	now := s.hub.clock.Now()
+	open := 0
+	for _, c := range s.clients {
+		if !c.closing {
+			open++
+		}
+	}
+	part := (open + parts - 1) / parts
+	for _, c := range s.clients {
+		if part == 0 {
+			return
+		}
+		if !c.closing {
+			s.closeWith(c, row, retry, now)
+			part--
+		}
+	}
+}
+
 // finish sends the close frame, as the last one.
 func (s *shard) finish(c *client, row *closeRow, code CloseCode, reason string, now inventory.Instant) {
 	if c.closing {
@@ -92,5 +114,5 @@ func (s *shard) cut(c *client, code CloseCode) {
 	c.closing, c.halved = true, true
 	c.rest, c.pending, c.blockedSince = nil, nil, 0
 	_ = c.socket.SetLinger(0)
-	_ = c.socket.Close()
+	c.closeSocket()
 }

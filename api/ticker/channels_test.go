@@ -120,6 +120,25 @@ func TestACustomerIsToldOfOrders(t *testing.T) {
 	})
 }
 
+// Who is not told of an order since a step panicked is told to ask again.
+func TestAPanicLosesNoOrderSilently(t *testing.T) {
+	orders := newFakeOrders()
+	h := newHarness(t, func(o *Options) { o.Orders = orders })
+	me := inventory.ID{1}
+	orders.put(h.hub, OrderNews{Order: inventory.ID{2}, Customer: me, State: inventory.Reserved})
+	p := h.dial(Visitor{User: me})
+	require.Equal(t, "hello", p.read()["t"])
+	p.send(`{"id":1,"op":"sub","ch":["o:` + me.String() + `"]}`)
+	require.Equal(t, "ok", p.read()["t"])
+	h.await(func() bool { h.sweep(1); return h.hub.Figures().FramesByKind["order"] == 1 })
+	require.Equal(t, "reserved", p.read()["status"])
+	h.hub.news.put(orderNote{}) // of no order: it panics
+	orders.put(h.hub, OrderNews{Order: inventory.ID{2}, Customer: me, State: inventory.Confirmed})
+	h.sweep(2)
+	require.Equal(t, []any{"st", "resync"}, pick(p.read(), "t", "st"))
+	require.Contains(t, h.log.String(), "panicked")
+}
+
 func pick(frame map[string]any, names ...string) []any {
 	values := make([]any, len(names))
 	for i, name := range names {

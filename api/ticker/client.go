@@ -18,6 +18,8 @@ type client struct {
 	heard, reading atomic.Int64
 	// known is who it is of, for its reader.
 	known atomic.Pointer[knownUser]
+	// polled is its reader, if that has no goroutine that notices a closed socket.
+	polled *reader
 
 	// place is where it is in the shard's list.
 	place         int
@@ -83,6 +85,14 @@ type subscription struct {
 func (s *subscription) lane() int { return laneFor(int(s.asked), int(s.client.demotion)) }
 
 func (s *subscription) wantsSlow() bool { return s.slow }
+
+// closeSocket closes the socket, of which the reader is told.
+func (c *client) closeSocket() {
+	_ = c.socket.Close()
+	if c.polled != nil {
+		c.polled.wake()
+	}
+}
 
 // find returns the subscription of a channel; nil when there is none.
 func (c *client) find(wanted channel) *subscription {

@@ -106,7 +106,11 @@ func (s *shard) note(p *piece, now inventory.Instant) {
 	if p.frame != nil && !subscription.snapshot {
 		s.counts.lag.note(now - p.frame.at)
 	}
-	s.counts.frames[topic.channel.class()].Add(1)
+	class := topic.channel.class()
+	if class == frameOrder && p.until == 0 {
+		s.counts.resyncs.Add(1)
+	}
+	s.counts.frames[class].Add(1)
 	s.counts.conflated.Add(topic.told(subscription, p))
 }
 

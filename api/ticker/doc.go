@@ -26,8 +26,9 @@
 // orders there is a list: the last state of each, as many as [orderFramesMax]; beyond, the
 // client is told to ask again.
 //
-// Each connection has one goroutine that reads, and assembles messages of what comes; while
-// it waits it holds no buffer. Everything that is sent comes from one writer, the shard.
+// Each connection has one goroutine that reads, and assembles messages of what comes; or, with
+// [Options].Poll, none while nothing comes: one poller waits for all. While a connection waits
+// it holds no buffer. Everything that is sent comes from one writer, the shard.
 // What a command needs that takes time, such as whose token it is, is found out on the side
 // of the reader, before the shard is asked.
 //

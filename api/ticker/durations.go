@@ -16,10 +16,16 @@ const durationClasses = 40
 const durationUnit = inventory.Millisecond / 8
 
 // durations counts durations by classes. Whoever counts takes nothing from anybody.
-type durations [durationClasses]atomic.Uint64
+type durations struct {
+	counts [durationClasses]atomic.Uint64
+	sum    atomic.Int64
+}
 
 // note counts a duration.
-func (d *durations) note(took inventory.Instant) { d[durationClass(took)].Add(1) }
+func (d *durations) note(took inventory.Instant) {
+	d.counts[durationClass(took)].Add(1)
+	d.sum.Add(int64(max(took, 0)))
+}
 
 // durationClass is two for each power of two.
 func durationClass(took inventory.Instant) int {
@@ -45,13 +51,31 @@ func durationBound(class int) time.Duration {
 type Durations struct {
 	// Counts are by class.
 	Counts [durationClasses]uint64
+	// Sum is that of all durations.
+	Sum time.Duration
 }
 
 // add counts what a shard has counted.
 func (d *Durations) add(counted *durations) {
-	for i := range counted {
-		d.Counts[i] += counted[i].Load()
+	for i := range counted.counts {
+		d.Counts[i] += counted.counts[i].Load()
 	}
+	d.Sum += time.Duration(counted.sum.Load())
+}
+
+// Within returns how many were at most as long as each of some bounds, and how many there
+// are. A class counts as within a bound when its own upper bound is.
+func (d *Durations) Within(bounds []time.Duration) (within []uint64, all uint64) {
+	within = make([]uint64, len(bounds))
+	for class, count := range d.Counts {
+		all += count
+		for i, bound := range bounds {
+			if class < durationClasses-1 && durationBound(class) <= bound {
+				within[i] += count
+			}
+		}
+	}
+	return within, all
 }
 
 // Since are those that came after an earlier reading.
@@ -59,6 +83,7 @@ func (d Durations) Since(before *Durations) Durations {
 	for i := range d.Counts {
 		d.Counts[i] -= before.Counts[i]
 	}
+	d.Sum -= before.Sum
 	return d
 }
 

@@ -34,6 +34,30 @@ func TestAStopTellsEveryone(t *testing.T) {
 	_ = deaf
 }
 
+// A stop with many connections closes them bit by bit, so that they do not come back
+// together.
+func TestAStopOfManyIsSpread(t *testing.T) {
+	h := newHarness(t)
+	const many = 2 * dismissAtOnceMax
+	for range many {
+		h.connect()
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	stopped := make(chan error, 1)
+	go func() { stopped <- h.hub.Stop(ctx) }()
+	closed := func() uint64 { return h.hub.Figures().Closes["4200"] }
+	h.await(func() bool { return closed() > 0 })
+	h.settle()
+	require.EqualValues(t, many/dismissParts, closed(), "the rest waits for its time")
+	h.await(func() bool {
+		h.clock.Advance(many * time.Second / returnsPerSecond / dismissParts)
+		return closed() == many
+	})
+	cancel()
+	require.NoError(t, <-stopped)
+}
+
 func TestAnAbruptEndSaysSo(t *testing.T) {
 	h := newHarness(t)
 	p := h.connect()

@@ -126,7 +126,7 @@ func newHarness(t testing.TB, changes ...func(*Options)) *harness {
 	t.Helper()
 	h := &harness{t: t, clock: clock.NewManual(start), log: &bytes.Buffer{}, revoked: map[inventory.ID]bool{},
 		board: newFakeBoard()}
-	options := Options{Clock: h.clock, Log: slog.New(slog.NewTextHandler(h.log, nil)), ConnectionsMax: 5_000, Ended: h.isRevoked}
+	options := Options{Clock: h.clock, Log: slog.New(slog.NewTextHandler(h.log, nil)), ConnectionsMax: 5_000, Ended: h.isRevoked, Poll: polling}
 	for _, change := range changes {
 		change(&options)
 	}

@@ -35,6 +35,9 @@ type Options struct {
 	// node: nil has none. System must not wait.
 	Orders OrderSource
 	System func() SystemFigures
+	// Poll has one goroutine wait for the sockets of all connections, where [CanPoll]:
+	// otherwise each connection has one.
+	Poll bool
 }
 
 // Hub shows products to connections: see the package comment.
@@ -67,6 +70,9 @@ type Hub struct {
 	timer   clock.Timer
 	rests   bool
 	stopped bool
+	// poller waits for what comes, if polls: from the first connection on.
+	polls  bool
+	poller *poller
 
 	// askAt is when the connections are next asked about: only beat knows it.
 	askAt inventory.Instant
@@ -82,7 +88,7 @@ type Hub struct {
 // New returns a hub without connections. It does nothing until somebody connects.
 func New(options Options) *Hub {
 	h := &Hub{clock: options.Clock, log: options.Log, node: options.Node, revoked: options.Ended, identifies: options.Identify,
-		orders: options.Orders, system: options.System, ended: make(chan struct{})}
+		orders: options.Orders, system: options.System, polls: options.Poll, ended: make(chan struct{})}
 	h.seats = seats{allMax: options.ConnectionsMax, addressMax: options.AddressConnectionsMax, userMax: options.UserConnectionsMax,
 		addresses: map[netip.Addr]int{}, users: map[inventory.ID]int{}}
 	if h.seats.userMax == 0 {
@@ -111,13 +117,21 @@ func (h *Hub) about(duration inventory.Instant, part int64) inventory.Instant {
 	return duration + inventory.Instant(rand.Int64N(2*spread+1)-spread) // #nosec G404 -- it spreads load
 }
 
-// enter counts a connection in and starts what runs while there are any. It returns
-// false when the hub has stopped.
-func (h *Hub) enter() bool {
+// enter counts a connection in and starts what runs while there are any. It fails when the
+// hub has stopped.
+func (h *Hub) enter() error {
 	h.beating.Lock()
 	defer h.beating.Unlock()
 	if h.stopped {
-		return false
+		return errStopped
+	}
+	if h.polls && h.poller == nil {
+		made, err := newPoller()
+		if err != nil {
+			return err
+		}
+		h.poller = made
+		h.working.Go(made.run)
 	}
 	h.left.Add(1)
 	switch {
@@ -131,7 +145,7 @@ func (h *Hub) enter() bool {
 		h.rests = false
 		h.timer.Reset(sweepInterval)
 	}
-	return true
+	return nil
 }
 
 // beat looks at the board, wakes the shards, and comes back. A shard that is still at
@@ -210,6 +224,9 @@ func (h *Hub) Stop(ctx context.Context) error {
 	if started {
 		h.dismiss(ctx)
 	}
+	if h.poller != nil {
+		return h.poller.close()
+	}
 	return nil
 }
 
@@ -221,20 +238,34 @@ func (h *Hub) stopBeating() {
 	}
 }
 
-// dismiss closes all connections and cuts those that do not end in time.
+// pause waits, or until ctx is over.
+func (h *Hub) pause(ctx context.Context, duration time.Duration) {
+	over := make(chan struct{})
+	timer := h.clock.AfterFunc(duration, func() { close(over) })
+	defer timer.Stop()
+	select {
+	case <-over:
+	case <-ctx.Done():
+	}
+}
+
+// dismiss closes all connections, many of them bit by bit, and cuts those that do not end in
+// time.
 func (h *Hub) dismiss(ctx context.Context) {
 	code := closeShutdown
 	if ctx.Err() != nil {
 		code = closeGoingAway
 	}
+	all := h.seats.taken()
 	row := &closeTable[closeRows[code]]
-	retry := &[2]int64{0, max(atOnce[1], int64(h.seats.taken())*1_000/returnsPerSecond)}
-	h.everyShard(func(s *shard) {
-		now := h.clock.Now()
-		for _, c := range s.clients {
-			s.closeWith(c, row, retry, now)
+	retry := &[2]int64{0, max(atOnce[1], int64(all)*1_000/returnsPerSecond)}
+	pause := min(time.Duration(all)*time.Second/returnsPerSecond, dismissTimeMax) / dismissParts
+	for part := range dismissParts {
+		h.everyShard(func(s *shard) { s.dismiss(dismissParts-part, row, retry) })
+		if all > dismissAtOnceMax && part < dismissParts-1 {
+			h.pause(ctx, pause)
 		}
-	})
+	}
 	ctx, cancel := context.WithTimeout(ctx, stopTimeMax)
 	defer cancel()
 	gone := make(chan struct{})
@@ -254,49 +285,4 @@ func (h *Hub) dismiss(ctx context.Context) {
 		}
 	})
 	<-gone
-}
-
-// Figures is a reading of what the hub does.
-type Figures struct {
-	// Connections, Subscriptions and Topics are those of now, Blocked the connections
-	// whose peer does not read.
-	Connections, Subscriptions, Topics, Blocked int64
-	// Frames and Bytes were sent, Encoded counts the states that frames were made of,
-	// Conflated the stock versions that a subscriber was not told of because a later one
-	// was there. Refused counts commands.
-	Frames, Bytes, Encoded, Conflated, Refused uint64
-	// FramesByKind are the frames by what they tell of, Demotions counts how often a client
-	// that did not keep up was served more slowly.
-	FramesByKind map[string]uint64
-	Demotions    uint64
-	// Lags are how long it took from the reading of a state to its sending, Sweeps how long
-	// shards took to tell all their clients.
-	Lags, Sweeps Durations
-	// Closes counts the connections that ended, by code, peer or lost.
-	Closes map[string]uint64
-}
-
-// Figures returns the figures of now.
-func (h *Hub) Figures() Figures {
-	f := Figures{Connections: int64(h.seats.taken()), Topics: h.topics.count.Load(), Encoded: h.topics.encoded.Load(),
-		FramesByKind: make(map[string]uint64, frameClasses), Closes: make(map[string]uint64, len(closeTable))}
-	for _, s := range h.shards {
-		f.Subscriptions += s.counts.subscriptions.Load()
-		f.Blocked += s.counts.blocked.Load()
-		for kind := range frameClasses {
-			count := s.counts.frames[kind].Load()
-			f.Frames += count
-			f.FramesByKind[frameClassNames[kind]] += count
-		}
-		f.Demotions += s.counts.demotions.Load()
-		f.Lags.add(&s.counts.lag)
-		f.Sweeps.add(&s.counts.sweeping)
-		f.Bytes += s.counts.bytes.Load()
-		f.Conflated += s.counts.conflated.Load()
-		f.Refused += s.counts.refusedCommands.Load()
-		for i := range closeTable {
-			f.Closes[closeTable[i].label] += s.counts.closes[i].Load()
-		}
-	}
-	return f
 }

@@ -110,7 +110,14 @@ const (
 	lingerTimeMax = 2 * inventory.Second
 	// lingerBytesMax is how much of what a peer still sends is thrown away in that time.
 	lingerBytesMax = 256 << 10
-	// stopTimeMax bounds a stop: then the connections that are left are cut.
+	// dismissTimeMax is over how long a stop spreads the closing of many connections, in
+	// dismissParts, so that those who come back at once do not come together; up to
+	// dismissAtOnceMax of them are closed at once.
+	dismissTimeMax   = 5 * time.Second
+	dismissParts     = 20
+	dismissAtOnceMax = 100
+	// stopTimeMax is how long closed connections have at a stop: then those that are left are
+	// cut.
 	stopTimeMax = 3 * time.Second
 	// handshakeTimeMax bounds the sending of the answer to an upgrade.
 	handshakeTimeMax = 5 * time.Second

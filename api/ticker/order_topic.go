@@ -184,8 +184,15 @@ func (q *newsQueue) take() (queue []orderNote, lost bool) {
 }
 
 // tellOrders notes what has happened for those of a shard's clients who watch it: the sweep
-// that it is part of tells them.
+// that it is part of tells them. What a panic keeps from them they are told to ask for, with
+// the next one.
 func (s *shard) tellOrders(queue []orderNote, lost bool) {
+	whole := false
+	defer func() {
+		if !whole {
+			s.news.pass(nil, true)
+		}
+	}()
 	for _, a := range s.audiences {
 		if lost && a.topic.channel.kind >= ordersChannel {
 			a.each(func(each *subscription) {
@@ -209,6 +216,7 @@ func (s *shard) tellOrders(queue []orderNote, lost bool) {
 			}
 		}
 	}
+	whole = true
 }
 
 // tellPresent tells one client of an order that it has asked for, or that it has to ask again.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
-	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"holdfast/inventory"
@@ -14,43 +14,106 @@ import (
 // errFlood ends the reading from a peer that sends more than it may.
 var errFlood = errors.New("the peer sends too much")
 
-// reader reads from one connection, and tells its shard. While it waits its stack is as
-// small as stacks are: what a message asks for is done by a goroutine that lives as long as
-// that takes.
+// errNothing is that nothing has come.
+var errNothing = errors.New("nothing has come")
+
+// reader reads from one connection, and tells its shard. It does so in turns, each on a
+// goroutine of its own that lives until nothing more has come. Between two turns it waits, on
+// another one, whose stack is as small as stacks are since it does nothing else; or with all
+// others in a poller, which begins the next turn.
 type reader struct {
 	*client
 	assembler
-	// early is what the peer sent before it was answered.
-	early              []byte
+	// early is what came before the turn: with the upgrade, or at the end of a wait, in first.
+	early []byte
+	first [firstBytes]byte
+	// failed is how a wait or the last attempt to read has ended.
+	failed             error
 	received, commands meter
-	// come and failed are what an attempt to read has brought.
-	come    *messageBuffer
-	bytes   int
-	failed  error
-	attempt func(descriptor uintptr) bool
-	working sync.WaitGroup
+	// come is where a turn reads to, bytes is how much an attempt has brought.
+	come  *messageBuffer
+	bytes int
+	// poller is nil for one that waits by itself. slot is the place in it, and listed says
+	// that the kernel knows the socket. idle is set while nobody reads: who resets it does.
+	poller *poller
+	slot   int32
+	listed bool
+	idle   atomic.Bool
 }
 
-func newReader(c *client, early []byte) *reader {
-	r := &reader{client: c, early: early}
-	r.attempt = r.try
-	return r
+// firstBytes is how much ends a wait, at most: the longest header.
+const firstBytes = receivedHeaderBytesMax
+
+func newReader(c *client, early []byte, with *poller) *reader {
+	return &reader{client: c, early: early, poller: with}
 }
 
-// run reads until the connection ends.
-func (r *reader) run() {
-	defer func() { r.shard.ask(r.client, (*shard).end) }()
+// turn reads what has come, and sees to it that another turn follows.
+func (r *reader) turn() {
+	switch ended := r.read(); {
+	case ended && r.poller != nil:
+		r.poller.leave(r)
+		r.end()
+	case ended:
+		r.end()
+	case r.poller == nil:
+		go r.wait()
+	}
+}
+
+// end tells the shard that nothing more is read.
+func (r *reader) end() { r.shard.ask(r.client, (*shard).end) }
+
+// wait begins the next turn when something has come.
+func (r *reader) wait() {
+	err := r.raw.Read(func(descriptor uintptr) (come bool) {
+		r.bytes, r.failed = readOnce(descriptor, r.first[:])
+		return r.failed != errNothing //nolint:errorlint // it is that itself
+	})
+	if err != nil {
+		r.bytes, r.failed = 0, err
+	}
+	r.early = r.first[:r.bytes]
+	go r.turn()
+}
+
+// wake begins a turn, unless there is one.
+func (r *reader) wake() {
+	if r.idle.CompareAndSwap(true, false) {
+		go r.turn()
+	}
+}
+
+// read reads until the connection ends, or until nothing more has come and there will be
+// another turn. In a poller, nothing of the reader may be touched then.
+func (r *reader) read() (ended bool) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			r.logPanic(cause)
+			r.linger()
+			ended = true
 		}
 	}()
-	err := r.take(r.early)
-	for r.early = nil; err == nil; {
-		err = r.fill()
+	err := r.failed
+	if err == nil {
+		err = r.take(r.early)
+	}
+	r.early = nil
+	for err == nil {
+		if err = r.fill(); !errors.Is(err, errNothing) {
+			continue
+		}
+		r.failed = nil
+		if r.poller == nil {
+			return false
+		}
+		if err = r.poller.arm(r); err == nil || !r.idle.CompareAndSwap(true, false) {
+			return false
+		}
 	}
 	r.release()
 	r.conclude(err)
+	return true
 }
 
 func (r *reader) logPanic(cause any) {
@@ -60,36 +123,42 @@ func (r *reader) logPanic(cause any) {
 
 func (r *reader) now() inventory.Instant { return r.shard.hub.clock.Now() }
 
-// fill waits until something has come, and takes it.
+// fill takes what has come; the error is errNothing when nothing has.
 func (r *reader) fill() error {
-	if err := r.raw.Read(r.attempt); err != nil {
+	r.come = messages.Get().(*messageBuffer)
+	defer func() {
+		messages.Put(r.come)
+		r.come = nil
+	}()
+	err := r.raw.Read(func(descriptor uintptr) bool {
+		r.bytes, r.failed = readOnce(descriptor, r.come[:])
+		return true
+	})
+	if err == nil {
+		err = r.failed
+	}
+	if err != nil {
 		return err
 	}
-	buffer := r.come
-	r.come = nil
-	defer messages.Put(buffer)
-	if r.failed != nil {
-		return r.failed
-	}
-	return r.take(buffer[:r.bytes])
+	return r.take(r.come[:r.bytes])
 }
 
-// try reads once, when the kernel has something: until then the connection has no buffer.
-func (r *reader) try(descriptor uintptr) bool {
-	buffer := messages.Get().(*messageBuffer)
+// readOnce reads what the kernel has. The error is errNothing when there is nothing yet, and
+// io.EOF when there will be nothing more.
+func readOnce(descriptor uintptr, into []byte) (count int, err error) {
 	for {
-		count, err := syscall.Read(int(descriptor), buffer[:])
+		count, err = syscall.Read(int(descriptor), into)
 		switch {
-		case err == syscall.EINTR:
+		case err == syscall.EINTR: //nolint:errorlint // a system call does not wrap
 			continue
-		case err == syscall.EAGAIN:
-			messages.Put(buffer)
-			return false
-		case err == nil && count == 0:
-			err = io.EOF
+		case err == syscall.EAGAIN: //nolint:errorlint // as above
+			return 0, errNothing
+		case err != nil:
+			return 0, err
+		case count == 0:
+			return 0, io.EOF
 		}
-		r.come, r.bytes, r.failed = buffer, count, err
-		return true
+		return count, nil
 	}
 }
 
@@ -129,15 +198,7 @@ func (r *reader) handle(one received) error {
 	if (one.operation == operationText) != (r.format == formatJSON) {
 		return closeError{closeUnsupported, ""}
 	}
-	r.working.Go(func() {
-		defer func() {
-			if cause := recover(); cause != nil {
-				r.logPanic(cause)
-			}
-		}()
-		r.command(one.payload, now)
-	})
-	r.working.Wait()
+	r.command(one.payload, now)
 	return nil
 }
 
@@ -167,8 +228,7 @@ func (r *reader) controlled(now inventory.Instant) {
 	}
 }
 
-// conclude tells the shard why nothing more is read, and reads on to the end of what
-// the peer sends: it takes what we say only if nothing of its own is left unread.
+// conclude tells the shard why nothing more is read.
 func (r *reader) conclude(err error) {
 	var ours closeError
 	var theirs peerClosed
@@ -187,8 +247,12 @@ func (r *reader) conclude(err error) {
 	default:
 		return // it is lost
 	}
-	_, _ = io.CopyN(io.Discard, r.socket, lingerBytesMax)
+	r.linger()
 }
+
+// linger reads on to the end of what the peer sends: it takes what we say only if nothing of
+// its own is left unread.
+func (r *reader) linger() { _, _ = io.CopyN(io.Discard, r.socket, lingerBytesMax) }
 
 func (r *reader) closeFor(code CloseCode) {
 	r.shard.ask(r.client, func(s *shard, c *client) { s.close(c, code, s.hub.clock.Now()) })

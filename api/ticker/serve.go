@@ -153,7 +153,7 @@ func (s *shard) watch(c *client, a *audience, asked *command) {
 		a.topic.wantSlow(1)
 	}
 	added.mark()
-	s.counts.subscriptions.Add(1)
+	s.counts.subscriptions[a.topic.channel.class()].Add(1)
 }
 
 // unsubscribe ends subscriptions, all or none.
@@ -260,7 +260,7 @@ func (s *shard) drop(ended *subscription) {
 	if ended.slow {
 		t.wantSlow(-1)
 	}
-	s.counts.subscriptions.Add(-1)
+	s.counts.subscriptions[t.channel.class()].Add(-1)
 	s.hub.subscriptions.Add(-1)
 	if ended.audience.count == 0 {
 		delete(s.audiences, t.channel)

@@ -3,7 +3,6 @@ package ticker
 import (
 	"fmt"
 	"runtime/debug"
-	"sync/atomic"
 
 	"holdfast/inventory"
 )
@@ -32,34 +31,6 @@ type shard struct {
 	inspected int
 
 	counts counts
-}
-
-// frameClass is what a frame tells of, in the metrics.
-type frameClass uint8
-
-const (
-	frameProduct frameClass = iota
-	frameGroup
-	frameSlow
-	frameOrder
-	frameSystem
-	// frameOther are the answers, and what a connection begins, lives and ends with.
-	frameOther
-	frameClasses
-)
-
-// frameClassNames are the classes in the metrics.
-var frameClassNames = [frameClasses]string{"product", "group", "slow", "order", "system", "other"}
-
-// counts are the figures of a shard.
-type counts struct {
-	subscriptions, blocked atomic.Int64
-	frames                 [frameClasses]atomic.Uint64
-	bytes, conflated       atomic.Uint64
-	demotions              atomic.Uint64
-	lag, sweeping          durations
-	refusedCommands        atomic.Uint64
-	closes                 [len(closeTable)]atomic.Uint64
 }
 
 // request is what a shard is asked to do for one client, or for all when it is nil.
@@ -192,6 +163,7 @@ func (s *shard) add(c *client) {
 	c.endsAt = now + s.hub.about(lifetime, 10)
 	c.place = len(s.clients)
 	s.clients = append(s.clients, c)
+	s.counts.connections[c.format].Add(1)
 	if s.hub.seats.isClosed() {
 		s.cut(c, closeGoingAway)
 		return
@@ -210,5 +182,6 @@ func (s *shard) remove(c *client) {
 	s.clients[c.place].place = c.place
 	s.clients[last] = nil
 	s.clients = s.clients[:last]
+	s.counts.connections[c.format].Add(-1)
 	s.hub.left.Done()
 }

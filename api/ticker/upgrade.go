@@ -71,16 +71,24 @@ func (h *Hub) serve(socket Socket, seat *Seat, upgrade *Upgrade) error {
 	if _, err := upgrader.Upgrade(hijacker{socket}, request, upgrade.Header); err != nil {
 		return fmt.Errorf("answer the upgrade: %w", err)
 	}
-	if !h.enter() {
-		return errStopped
+	if err := h.enter(); err != nil {
+		return err
 	}
 	s := h.shards[h.next.Add(1)%uint64(len(h.shards))]
 	c := &client{shard: s, socket: socket, raw: raw, seat: seat, format: formatOf(upgrade.Subprotocol)}
 	c.become(&seat.visitor)
+	r := newReader(c, upgrade.Early, h.poller)
+	if h.poller != nil {
+		c.polled = r
+		h.poller.enter(r)
+	}
 	if !s.ask(c, (*shard).add) {
+		if h.poller != nil {
+			h.poller.leave(r)
+		}
 		h.left.Done()
 		return errStopped
 	}
-	go newReader(c, upgrade.Early).run()
+	go r.turn()
 	return nil
 }

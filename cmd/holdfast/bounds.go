@@ -7,6 +7,7 @@ import (
 
 	"holdfast/actors"
 	"holdfast/api"
+	"holdfast/api/ticker"
 )
 
 // What the journal accepts. A segment holds its header and the largest order.
@@ -54,6 +55,7 @@ func (o *serverOptions) Validate() error {
 		o.checkJournal,
 		o.checkDurations,
 		o.checkOrigins,
+		o.checkMode,
 		o.checkProxies,
 	} {
 		if err := check(); err != nil {
@@ -145,6 +147,16 @@ func (o *serverOptions) checkDurations() error {
 	}
 	if o.ShutdownDelay < 0 {
 		return usagef("--shutdown-delay is %s and must be at least 0s", o.ShutdownDelay)
+	}
+	return nil
+}
+
+// wsModeEpoll is the mode of WebSockets that only some systems have.
+const wsModeEpoll = "epoll"
+
+func (o *serverOptions) checkMode() error {
+	if o.WSMode == wsModeEpoll && !ticker.CanPoll {
+		return usagef("--ws-mode=epoll needs Linux: leave it out")
 	}
 	return nil
 }

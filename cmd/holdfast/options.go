@@ -70,6 +70,7 @@ type serverOptions struct {
 	WSConnectionsMax           int       `env:"HOLDFAST_WS_CONNECTIONS_MAX" default:"0" help:"Open WebSockets; further ones are answered 503. 0 is three quarters of the open connections."`
 	WSConnectionsPerAddressMax int       `env:"HOLDFAST_WS_CONNECTIONS_PER_ADDRESS_MAX" default:"100" help:"Open WebSockets of one address, unless it is private or of this machine, as a proxy's is; 0 is no bound."`
 	WSConnectionsPerUserMax    int       `env:"HOLDFAST_WS_CONNECTIONS_PER_USER_MAX" default:"5" help:"Open WebSockets of one user."`
+	WSMode                     string    `env:"HOLDFAST_WS_MODE" enum:"goroutine,epoll" default:"goroutine" help:"How WebSockets wait for what their peers send: goroutine has one for each, epoll (Linux) one for all, which takes less memory when there are very many."`
 	WSOrigins                  commaList `env:"HOLDFAST_WS_ORIGINS" placeholder:"ORIGIN,..." help:"Origins of pages that may open WebSockets, besides those of the server itself, such as https://shop.example."`
 }
 

@@ -124,7 +124,7 @@ func (s *server) listen(ctx context.Context, p *program, options *serverOptions)
 		Version: versionText(), StrictTransport: options.TLSCertificateFile != "", StaffFactorOff: !options.StaffSecondFactor, SendMail: mailer(options.MailCommand), OwnerConfirmOff: !options.OwnerConfirm, ConnectionsMax: connections,
 		ConnectionsPerAddressMax: options.ConnectionsPerAddressMax, Hasher: s.hasher,
 		SocketsMax: sockets, SocketsPerAddressMax: options.WSConnectionsPerAddressMax,
-		SocketsPerUserMax: options.WSConnectionsPerUserMax, Origins: options.WSOrigins, PageOrigins: options.CORSOrigins, TrustedProxies: proxies,
+		SocketsPerUserMax: options.WSConnectionsPerUserMax, SocketsPoll: options.WSMode == wsModeEpoll, Origins: options.WSOrigins, PageOrigins: options.CORSOrigins, TrustedProxies: proxies,
 		RateLimits: api.RateLimits{OrdersPerCustomer: options.RateCustomerOrders, UnitsPerCustomer: options.RateCustomerUnits, UnitsPerAddress: options.RateAddressUnits}}); err != nil {
 		return err
 	}

@@ -145,7 +145,7 @@ func (s *server) listenToShow(_ context.Context, p *program, options *serverOpti
 		PingRedis: s.hints.ping(), Usages: s.hints.usages, SigningKey: s.signingKey, Clock: p.clock, Log: p.log, Registry: registry, Version: versionText(),
 		StrictTransport: options.TLSCertificateFile != "", ConnectionsMax: connections, ConnectionsPerAddressMax: options.ConnectionsPerAddressMax,
 		SocketsMax: sockets, SocketsPerAddressMax: options.WSConnectionsPerAddressMax, SocketsPerUserMax: options.WSConnectionsPerUserMax,
-		Origins: options.WSOrigins, PageOrigins: options.CORSOrigins, TrustedProxies: proxies,
+		SocketsPoll: options.WSMode == wsModeEpoll, Origins: options.WSOrigins, PageOrigins: options.CORSOrigins, TrustedProxies: proxies,
 		RateLimits: api.RateLimits{UnitsPerAddress: options.RateAddressUnits}}); err != nil {
 		return err
 	}

@@ -77,4 +77,28 @@ var tickerFaults = []fault{
 			"	case len(origins) == 0 && len(header.Peek(fasthttp.HeaderCookie)) > 0:\n		return \"A request with cookies must say its Origin.\"\n", ""}},
 		test: in(apiFolder, "TestRow32SocketOrigins"),
 	},
+	{
+		name:          "ticker-first-bytes-lost",
+		meaning:       "What ends the wait of a reader is not read as the beginning of what follows.",
+		substitutions: []substitution{{"api/ticker/reader.go", "	r.early = r.first[:r.bytes]\n", ""}},
+		test:          in(tickerFolder, "TestAWatcherSeesEveryState"),
+	},
+	{
+		name:          "ticker-polled-unclosed",
+		meaning:       "A polled connection that the server cuts is never forgotten.",
+		substitutions: []substitution{{"api/ticker/care.go", "	c.closeSocket()\n", "	_ = c.socket.Close()\n"}},
+		test:          in(tickerFolder, "TestAReaderThatNeverReadsIsCut"),
+	},
+	{
+		name:          "ticker-stops-at-once",
+		meaning:       "A stop sends all clients away at the same moment.",
+		substitutions: []substitution{{"api/ticker/hub.go", "s.dismiss(dismissParts-part,", "s.dismiss(1,"}},
+		test:          in(tickerFolder, "TestAStopOfManyIsSpread"),
+	},
+	{
+		name:          "ticker-document-says-less",
+		meaning:       "The AsyncAPI document does not know a member that is sent.",
+		substitutions: []substitution{{"api/asyncapi_messages.go", "		Checksum int64            `json:\"x,omitzero\"", "		Checksum int64            `json:\"y,omitzero\""}},
+		test:          in(apiFolder, "TestTheSocketDocumentSaysWhatIsSent"),
+	},
 }
