@@ -240,7 +240,10 @@ func (w *documentWriter) reference(s *schema) object {
 }
 
 func (w *documentWriter) inPlace(s *schema) object {
-	shown := object{"type": s.kind}
+	shown := object{}
+	if s.kind != "" {
+		shown["type"] = s.kind
+	}
 	if s.nullable {
 		shown["type"] = []string{s.kind, "null"}
 	}
@@ -274,6 +277,10 @@ func (w *documentWriter) inPlace(s *schema) object {
 // describes itself.
 func (w *documentWriter) members(s *schema, shown object) {
 	if s.component == "DocumentReply" {
+		return
+	}
+	if s.anyNamed != nil {
+		shown["additionalProperties"] = w.reference(s.anyNamed)
 		return
 	}
 	properties, required := object{}, []string{}

@@ -160,6 +160,9 @@ func serviceRoutes() []route {
 		{method: "GET", path: "/openapi.json", who: anyone, cost: 5, handle: showDocument,
 			summary: "This document",
 			replies: []reply{{status: 200, description: "An OpenAPI 3.1 document.", body: documentReply{}}}},
+		{method: "GET", path: "/api/asyncapi.json", who: anyone, cost: 5, handle: showSocketDocument,
+			summary: "What the WebSocket says",
+			replies: []reply{{status: 200, description: "An AsyncAPI 3.0 document.", body: documentReply{}}}},
 	}
 }
 

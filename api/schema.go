@@ -26,6 +26,8 @@ type schema struct {
 
 	items      *schema
 	properties []property
+	// anyNamed is what the members of an object with any names are.
+	anyNamed *schema
 }
 
 // property is one member of an object.
@@ -72,6 +74,12 @@ func schemaOf(of reflect.Type) *schema {
 		return &schema{kind: "integer"}
 	case reflect.Bool:
 		return &schema{kind: "boolean"}
+	case reflect.Float64:
+		return &schema{kind: "number"}
+	case reflect.Interface:
+		return &schema{} // anything
+	case reflect.Map:
+		return &schema{kind: "object", anyNamed: schemaOf(of.Elem())}
 	case reflect.Slice:
 		return &schema{kind: "array", items: schemaOf(of.Elem())}
 	case reflect.Struct:
@@ -84,6 +92,10 @@ func schemaOfStruct(of reflect.Type) *schema {
 	s := &schema{kind: "object", component: componentName(of.Name())}
 	for i := range of.NumField() {
 		field := of.Field(i)
+		if field.Anonymous {
+			s.properties = append(s.properties, schemaOfStruct(field.Type).properties...)
+			continue
+		}
 		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
 		member := schemaOf(field.Type)
 		member.description = field.Tag.Get("doc")

@@ -86,6 +86,7 @@ type Server struct {
 	// unreadable and refused count what never became a request.
 	unreadable, refused *boundRoute
 	document            []byte
+	socketDocument      []byte
 	// pages are what browsers show, board the newest copy of the board.
 	pages *pages.Pages
 	board boardCopy
@@ -142,6 +143,9 @@ func New(options Options) (*Server, error) {
 		return nil, err
 	}
 	if s.document, err = s.buildDocument(); err != nil {
+		return nil, err
+	}
+	if s.socketDocument, err = s.buildSocketDocument(); err != nil {
 		return nil, err
 	}
 	s.front, s.admin = s.newFront(handler), s.newAdmin()
