@@ -48,6 +48,8 @@ type Watch struct {
 	// of the product in a second and with the second. All the others are changes of another
 	// product, so that as many orders are placed.
 	CompareChanges []float64
+	// Epoll measures the server with one goroutine that waits for all connections, too.
+	Epoll bool
 	// CompareStalled compares the connections that read beside Stalled ones that do not, and
 	// beside as many that do.
 	CompareStalled bool
@@ -58,7 +60,8 @@ type Watch struct {
 	asked float64
 }
 
-// WatchRatios are the medians of what is compared, the second arm to the first; zero is what
+// WatchRatios are the medians of what is compared, the last arm to the first, or the last of
+// ours to a peer; zero is what
 // was not measured.
 type WatchRatios struct {
 	// Seen is the 99th percentile from the answer to a change to the frame, Age that of the age
@@ -99,6 +102,8 @@ type watchArm struct {
 	changes, others float64
 	// stalls says that Stalled connections stop reading.
 	stalls bool
+	// epoll says that the server waits for all connections with one goroutine.
+	epoll bool
 }
 
 // Run measures, prints tables and the median ratios, and returns these. What a connection
@@ -140,6 +145,9 @@ func (w *Watch) arms() []watchArm {
 		return []watchArm{{name: "all read", changes: w.Changes}, {name: "stalled", changes: w.Changes, stalls: true}}
 	}
 	arms := []watchArm{{name: "holdfast", changes: w.Changes, stalls: w.Stalled > 0}}
+	if w.Epoll {
+		arms = append(arms, watchArm{name: "holdfast, epoll", epoll: true, changes: w.Changes, stalls: w.Stalled > 0})
+	}
 	if w.Peer != "" {
 		arms = append(arms, watchArm{name: "centrifuge", peer: true, changes: w.Changes, stalls: w.Stalled > 0})
 	}
@@ -205,8 +213,8 @@ func (w *Watch) validate() error {
 		return fmt.Errorf("the numbers of changes that are compared are from 0.1 to %d", watchChangesMax)
 	case w.CompareStalled && w.Stalled == 0:
 		return errors.New("there is nothing to compare: say how many connections stall")
-	case len(w.CompareChanges) == 2 && (w.CompareStalled || w.Stalled > 0), w.Peer != "" && (w.CompareStalled || len(w.CompareChanges) == 2):
-		return errors.New("one thing is compared at a time: changes, stalled connections, or a peer")
+	case len(w.CompareChanges) == 2 && (w.CompareStalled || w.Stalled > 0), (w.Peer != "" || w.Epoll) && (w.CompareStalled || len(w.CompareChanges) == 2):
+		return errors.New("one thing is compared at a time: changes, stalled connections, or other servers")
 	}
 	return nil
 }

@@ -22,8 +22,14 @@ func (r *watchReport) conclude() (ratios WatchRatios, err error) {
 		return ratios, err
 	}
 	r.printMedians()
-	if len(r.arms) == 2 {
-		ratios = r.printRatios()
+	switch last := len(r.arms) - 1; {
+	case last == 0:
+	case r.arms[last].peer:
+		for ours := range last {
+			ratios = r.printRatios(last, ours)
+		}
+	default:
+		ratios = r.printRatios(0, last)
 	}
 	return ratios, nil
 }
@@ -119,13 +125,9 @@ func (r *watchReport) printMedians() {
 	}
 }
 
-// printRatios prints the medians of the ratios inside the rounds, and returns them. With a
-// peer they are ours to the peer's, otherwise the second arm's to the first's.
-func (r *watchReport) printRatios() (ratios WatchRatios) {
-	first, second := 0, 1
-	if r.arms[1].peer {
-		first, second = 1, 0
-	}
+// printRatios prints the medians of the ratios inside the rounds of one arm to another, and
+// returns them.
+func (r *watchReport) printRatios(first, second int) (ratios WatchRatios) {
 	fmt.Fprintf(r.Out, "%s to %s, medians of the ratios of %d rounds:\n", r.arms[second].name, r.arms[first].name, len(r.rounds))
 	for _, quoted := range []struct {
 		name   string

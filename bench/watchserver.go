@@ -38,7 +38,11 @@ func (w *Watch) openServer(ctx context.Context, arm *watchArm) (_ *watchServer, 
 	if arm.peer {
 		return w.openPeer(ctx)
 	}
-	shop, err := shopPlan{binary: w.Holdfast, customers: watchCustomers}.open(ctx)
+	plan := shopPlan{binary: w.Holdfast, customers: watchCustomers}
+	if arm.epoll {
+		plan.environment = []string{"HOLDFAST_WS_MODE=epoll"}
+	}
+	shop, err := plan.open(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -102,10 +106,13 @@ func (s *watchServer) drain(ctx context.Context) error {
 
 const (
 	// memoryTries bounds how often the memory is read until it has settled, memoryPause is the
-	// time between, and memorySettled the part by which it may still have changed.
-	memoryTries   = 8
+	// time between, memorySettled the part by which it may still have changed, and memoryQuiet
+	// for how many readings it has to stay: what is not needed any more is given back bit by
+	// bit, in the background.
+	memoryTries   = 100
 	memoryPause   = 200 * time.Millisecond
 	memorySettled = 0.005
+	memoryQuiet   = 15
 	// collectTimeout bounds one collection of garbage.
 	collectTimeout = 30 * time.Second
 )
@@ -113,16 +120,17 @@ const (
 // settledMemory asks the server to collect its garbage, again and again, until its resident
 // memory stays as it is, and returns it in KiB.
 func (s *watchServer) settledMemory(ctx context.Context) (float64, error) {
-	last := math.Inf(1)
+	last, quiet := math.Inf(1), 0
 	for range memoryTries {
 		memory, err := s.collectedMemory(ctx)
 		if err != nil {
 			return 0, err
 		}
-		if math.Abs(memory-last) <= memorySettled*memory {
+		if math.Abs(memory-last) > memorySettled*memory {
+			last, quiet = memory, 0
+		} else if quiet++; quiet == memoryQuiet {
 			return memory, nil
 		}
-		last = memory
 	}
 	return last, nil
 }

@@ -23,6 +23,7 @@ type watchCommand struct {
 	Rounds         int           `help:"Interleaved rounds, with new servers each." default:"3"`
 	Loops          int           `help:"Goroutines that read the connections." default:"2"`
 	CompareChanges []float64     `help:"Compare two numbers of changes in a second, such as 1,10000; those that one has less are changes of another product." placeholder:"N,M"`
+	Epoll          bool          `help:"Measure the server with HOLDFAST_WS_MODE=epoll too, in the same rounds."`
 	CompareStalled bool          `help:"Compare the connections that read beside --stalled ones that do not, and beside as many that do."`
 }
 
@@ -30,6 +31,6 @@ type watchCommand struct {
 func (c *watchCommand) Run(ctx context.Context) error {
 	_, err := bench.Watch{Holdfast: c.Holdfast, Peer: c.Peer, PeerWriteDelay: c.PeerWriteDelay, Connections: c.Connections, Full: c.Full, Hertz: c.Hz, Changes: c.Changes, Duration: c.Duration,
 		Stalled: c.Stalled, Stall: c.Stall, Protocol: c.Protocol, Rounds: c.Rounds, Loops: c.Loops, CompareChanges: c.CompareChanges,
-		CompareStalled: c.CompareStalled, Out: os.Stdout}.Run(ctx)
+		CompareStalled: c.CompareStalled, Epoll: c.Epoll, Out: os.Stdout}.Run(ctx)
 	return err
 }
