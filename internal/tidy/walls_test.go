@@ -55,6 +55,8 @@ var theWalls = walls{
 	// Beside the product: it knows the API from outside.
 	{pkg: "bench/...", imports: []string{"bench/...", "api/client/...", "internal/clock", "internal/progress", "internal/retail/...", "internal/testserver"}},
 	{pkg: "cmd/holdfast-bench", imports: []string{"bench/..."}},
+	// What others may begin with, from outside.
+	{pkg: "documentation/examples/...", imports: []string{"api/client/..."}},
 }
 
 // row is the index of the row of a package, or -1.
