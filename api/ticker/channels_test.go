@@ -147,6 +147,26 @@ func pick(frame map[string]any, names ...string) []any {
 	return values
 }
 
+// loading is how many subscriptions wait for the orders that there are.
+func (h *harness) loading() (count int) {
+	for _, s := range h.hub.shards {
+		counted := make(chan int, 1)
+		s.ask(nil, func(s *shard, _ *client) {
+			loading := 0
+			for _, c := range s.clients {
+				for _, one := range c.subscriptions {
+					if one.loading {
+						loading++
+					}
+				}
+			}
+			counted <- loading
+		})
+		count += <-counted
+	}
+	return count
+}
+
 // One peer that is gone takes nothing from the others who watch the same orders.
 func TestAPeerThatIsGoneTakesNoOrdersFromOthers(t *testing.T) {
 	orders := newFakeOrders()
@@ -160,7 +180,7 @@ func TestAPeerThatIsGoneTakesNoOrdersFromOthers(t *testing.T) {
 		require.Equal(t, "ok", p.read()["t"])
 		peers = append(peers, p)
 	}
-	h.sweep(1)
+	h.await(func() bool { h.sweep(1); return h.loading() == 0 })
 	h.hub.everyShard(func(s *shard) {
 		if len(s.clients) > 0 {
 			s.clients[0].socket.Close() // its shard learns of it when it writes
