@@ -97,6 +97,13 @@ func TestAShopperBuysInABrowser(t *testing.T) {
 	p.awaitText(".order-says", "Cancelled")
 	p.await(tileOf("Enamel mug") + ".querySelector('.free').textContent === '1'")
 	p.buy("Enamel mug", 1)
+	p.awaitText(".order-says", "left to confirm")
+	held := s.do(call{method: "GET", path: "/api/orders?status=reserved", token: key}).body["items"].([]any)
+	require.Len(t, held, 1)
+	ended := s.post("/api/orders/"+held[0].(map[string]any)["id"].(string)+"/cancel", key, "{}")
+	require.Equal(t, 200, ended.status, ended.text)
+	p.awaitText(".order-says", "Cancelled") // by somebody else: the page is told
+	p.buy("Enamel mug", 1)
 	p.click(".order .confirm")
 	p.await(tileOf("Enamel mug") + ".querySelector('.stamp').checkVisibility()")
 	p.buy(hostileName, 50)
