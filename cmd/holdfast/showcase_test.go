@@ -19,6 +19,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"holdfast/internal/testserver"
+	"holdfast/inventory"
+	"holdfast/persistence"
+	"holdfast/persistence/journal"
 )
 
 // What a ticker cannot do without is asked for before anything is touched, and it has no
@@ -72,11 +75,13 @@ type spectator struct {
 	watcher
 	lock sync.Mutex
 	last map[string]any
+	// shown is what each version was shown as: available, reserved and sold.
+	shown map[uint64][3]float64
 }
 
 // spectate watches a product until the test ends.
 func spectate(t *testing.T, at site, product string) *spectator {
-	s := &spectator{watcher: at.watch(product)}
+	s := &spectator{watcher: at.watch(product), shown: map[uint64][3]float64{}}
 	require.NoError(t, s.SetReadDeadline(time.Time{}))
 	var reading sync.WaitGroup
 	reading.Go(s.follow)
@@ -104,10 +109,17 @@ func (s *spectator) follow() {
 	}
 }
 
-// take judges a frame: no version falls.
+// take judges a frame: no version falls, and none is shown in two ways.
 func (s *spectator) take(frame map[string]any) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
+	if available, told := frame["a"].(float64); told && frame["same"] == nil {
+		version, now := uint64(frame["s"].(float64)), [3]float64{available, frame["r"].(float64), frame["d"].(float64)}
+		if before, was := s.shown[version]; was && before != now {
+			s.t.Errorf("version %d is shown as %v, and was as %v", version, now, before)
+		}
+		s.shown[version] = now
+	}
 	order := func(frame map[string]any) [2]float64 {
 		epoch, _ := frame["e"].(float64)
 		version, _ := frame["s"].(float64)
@@ -257,11 +269,51 @@ func (h *theatre) awaitStale(during string, began time.Time) {
 	require.Greater(h.t, h.shows.figure("ws_keyframe_age_seconds"), 2.5, during)
 }
 
+// requireDurable folds the journals, and requires that whatever was shown is in them.
+func (h *theatre) requireDurable(folders ...string) {
+	h.t.Helper()
+	stocks, durable := map[string]inventory.Stock{}, map[string]map[uint64][3]float64{}
+	for _, product := range h.products {
+		durable[product] = map[uint64][3]float64{0: {}}
+	}
+	for _, folder := range folders {
+		require.NoError(h.t, journal.Dump(presentDisk{}, folder, 1, 0, func(_ uint64, record []byte) error {
+			event, err := persistence.DecodeEvent(record)
+			if err != nil {
+				return err
+			}
+			for i := range event.Lines {
+				product := event.Lines[i].ProductID.String()
+				stock := stocks[product]
+				if err := stock.Evolve(&event, &event.Lines[i]); err != nil {
+					return err
+				}
+				stocks[product] = stock
+				durable[product][stock.Version] = [3]float64{float64(stock.Available()), float64(stock.Reserved), float64(stock.Sold)}
+			}
+			return nil
+		}))
+	}
+	shown := 0
+	for _, product := range h.products {
+		for _, each := range h.spectators[product] {
+			each.lock.Lock()
+			for version, was := range each.shown {
+				require.Equal(h.t, durable[product][version], was, "version %d of %s is in the journal", version, product)
+				shown++
+			}
+			each.lock.Unlock()
+		}
+	}
+	require.Greater(h.t, shown, len(h.products)*spectatorsOfEach)
+	h.t.Logf("%d states that were shown are those of the journal", shown)
+}
+
 // Whoever watches at a ticker sees the stock of another process: through lost messages,
 // cut connections, a Redis that stands still, is killed and comes back empty, and the death
 // of the process that sells. Three seconds after the last trouble every client is shown what
-// is so, three seconds after the first the ticker knows that it does not know, and no
-// version ever falls.
+// is so, three seconds after the first the ticker knows that it does not know, no version
+// ever falls, and every state that was shown is one of the journal.
 func TestATickerShowsWhatAnotherProcessSells(t *testing.T) {
 	h := openTheatre(t)
 	h.sell(300 * time.Millisecond)
@@ -313,21 +365,27 @@ func TestATickerShowsWhatAnotherProcessSells(t *testing.T) {
 	h.sell(100 * time.Millisecond)
 	h.awaitTruth("a new start")
 	before := h.spectators[h.products[0]][0].shows("e")[0]
-	h.startAnew()
+	first := h.startAnew()
 	h.sell(200 * time.Millisecond)
 	h.awaitTruth("a new start in a later epoch")
 	require.Greater(t, h.spectators[h.products[0]][0].shows("e")[0], before)
+	h.owner.signal(t, os.Interrupt)
+	require.True(t, h.owner.wait(t).Success())
+	h.requireDurable(first, filepath.Join(h.data, "journal"))
 	t.Logf("right %.2f s after the last trouble at the latest, stale %.2f s after the first", h.slowest.Seconds(), h.stalest.Seconds())
 }
 
-// startAnew ends the process that sells, and starts it on a journal of a later epoch.
-func (h *theatre) startAnew() {
+// startAnew ends the process that sells, and starts it on a journal of a later epoch. It
+// returns where the one before is.
+func (h *theatre) startAnew() (first string) {
 	h.t.Helper()
 	h.owner.signal(h.t, os.Interrupt)
 	require.True(h.t, h.owner.wait(h.t).Success())
-	require.NoError(h.t, os.Rename(filepath.Join(h.data, "journal"), filepath.Join(h.t.TempDir(), "journal")))
+	first = filepath.Join(h.t.TempDir(), "journal")
+	require.NoError(h.t, os.Rename(filepath.Join(h.data, "journal"), first))
 	succeed(h.t, "journal", "renew", "--yes", "--data-dir", h.data)
 	h.open()
+	return first
 }
 
 // What is changed besides the stock is shown too, within about a second, with and without
