@@ -51,13 +51,14 @@ test: ## Run all tests.
 	cd $(PEERS) && $(GO) test $(TESTFLAGS) ./...
 	$(GO) test -timeout 20m $(TESTFLAGS) ./...
 
-# bench/blackbox is another program, which kills servers that are not built for the detector:
-# there is nothing for it to find. So do the pages in a browser, but slowly: what they ask the
-# server for is asked under the detector by the tests of api.
+# bench and bench/blackbox are other programs, which load and kill servers that are not built
+# for the detector: there is nothing for it to find in these, and under it the load is none. So
+# do the pages in a browser, but slowly: what they ask the server for is asked under the
+# detector by the tests of api.
 BROWSER_TESTS := InABrowser|TestPages|TestTheConsole|TestTheDemoIsAShow
 race: ## Run all tests with the race detector. Needs a C compiler.
 	cd $(PEERS) && CGO_ENABLED=1 $(GO) test -race $(TESTFLAGS) ./...
-	CGO_ENABLED=1 $(GO) test -race -timeout 45m -skip '$(BROWSER_TESTS)' $(TESTFLAGS) $$($(GO) list ./... | grep -v /bench/blackbox)
+	CGO_ENABLED=1 $(GO) test -race -timeout 45m -skip '$(BROWSER_TESTS)' $(TESTFLAGS) $$($(GO) list ./... | grep -vE '/bench(/blackbox)?$$')
 
 lint: ## Check the format, go vet, and the linters of .golangci.yml. The first run builds the linter.
 	@unformatted="$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go'))"; \

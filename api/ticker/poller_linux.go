@@ -67,7 +67,7 @@ func (p *poller) run() {
 func (p *poller) look(descriptor uintptr) bool {
 	for {
 		count, err := unix.EpollWait(int(descriptor), p.events[:], 0)
-		if err == unix.EINTR { //nolint:errorlint // a system call does not wrap
+		if err == unix.EINTR {
 			continue
 		}
 		p.count, p.failed = count, err

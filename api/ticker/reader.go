@@ -149,9 +149,9 @@ func readOnce(descriptor uintptr, into []byte) (count int, err error) {
 	for {
 		count, err = syscall.Read(int(descriptor), into)
 		switch {
-		case err == syscall.EINTR: //nolint:errorlint // a system call does not wrap
+		case err == syscall.EINTR:
 			continue
-		case err == syscall.EAGAIN: //nolint:errorlint // as above
+		case err == syscall.EAGAIN:
 			return 0, errNothing
 		case err != nil:
 			return 0, err

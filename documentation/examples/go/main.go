@@ -27,18 +27,21 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	client := ticker.New(ticker.Options{Address: *address, Protocol: form})
-	ended := make(chan error, 1)
-	go func() { ended <- client.Run(ctx) }()
+	ended := make(chan struct{})
+	go func() {
+		_ = client.Run(ctx) // watch returns how it ended
+		close(ended)
+	}()
 	err := watch(ctx, client, *product)
 	stop()
-	<-ended // watch has returned what ended it
-	if err != nil && !errors.Is(err, context.Canceled) {
+	<-ended
+	if !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-// watch prints until ctx is over.
+// watch prints until ctx is over, and returns why it does no longer.
 func watch(ctx context.Context, client *ticker.Client, product string) error {
 	if err := client.Subscribe(ctx, ticker.Subscription{Hertz: 10}, ticker.ProductChannel(product)); err != nil {
 		return err
@@ -49,7 +52,7 @@ func watch(ctx context.Context, client *ticker.Client, product string) error {
 			return err
 		}
 		if p := update.Product; p != nil {
-			fmt.Printf("version %d: %d available, %d reserved, %d sold, %s\n", p.Stock, p.Available, p.Reserved, p.Sold, p.Phase)
+			fmt.Fprintf(os.Stdout, "version %d: %d available, %d reserved, %d sold, %s\n", p.Stock, p.Available, p.Reserved, p.Sold, p.Phase)
 		}
 		if link := update.Link; link != nil && !link.Connected {
 			fmt.Fprintf(os.Stderr, "not connected: %v; again in %s\n", link.Err, link.Pause)
